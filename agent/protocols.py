@@ -1,0 +1,42 @@
+"""What the loop asks of its parts. The protocols belong to the caller: anything with these methods can be plugged in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from deixis.agent.state import TaskState
+from deixis.browser.actions import Action, BrowserAction
+from deixis.browser.types import Change, Hit, Point, Pointing, Reading, Screenshot
+
+
+class Planner(Protocol):
+    """Decides what to do next. `begin` writes the plan into the state, before anything is clicked."""
+
+    def begin(self, state: TaskState) -> None: ...
+
+    def decide(self, state: TaskState, screenshot: Screenshot) -> Action: ...
+
+
+class Pointer(Protocol):
+    """Finds what words describe on a screenshot, many targets on one encode; points are CSS pixels."""
+
+    name: str
+    weights_sha256: str
+
+    def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]: ...
+
+
+class Browser(Protocol):
+    """One browser context: looks, acts, and says what is at a point and what an action changed."""
+
+    downloads: Path | None
+
+    async def look(self) -> Screenshot: ...
+
+    async def hit(self, point: Point) -> Hit | None: ...
+
+    async def act(self, action: BrowserAction) -> Change: ...
+
+    async def read_dom(self, point: Point) -> Reading: ...
+
+    async def close(self) -> None: ...
