@@ -144,6 +144,9 @@ class Change(Frozen):
     focus: bool = False
     value: bool = False
     url: bool = False
+    loaded: bool = False
+    """A new document stands in the tab, at whatever URL."""
+    scrolled: bool = False
     mutations: int = 0
     dialog: bool = False
     tab: bool = False
@@ -152,6 +155,6 @@ class Change(Frozen):
     @property
     def any(self) -> bool:
         return bool(
-            self.pixels_near or self.pixels or self.focus or self.value or self.url or self.mutations
-            or self.dialog or self.tab or self.download
+            self.pixels_near or self.pixels or self.focus or self.value or self.url or self.loaded
+            or self.scrolled or self.mutations or self.dialog or self.tab or self.download
         )  # fmt: skip

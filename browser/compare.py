@@ -1,0 +1,51 @@
+"""Compares two pictures of one viewport: did anything change near a point, or anywhere. Knows no browser."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deixis.browser.types import Point, Screenshot
+
+NOTICEABLE = 16  # levels of 255 in one channel
+NEAR = (120, 80)  # CSS pixels
+FEW_NEAR, FEW = 3, 6  # image pixels below which a difference is noise
+
+
+def changed(before: Screenshot, after: Screenshot, point: Point | None = None) -> tuple[bool, bool]:
+    """(near the point, anywhere): whether the pictures differ there."""
+    if before.png == after.png:
+        return False, False
+    if before.image_size != after.image_size:
+        return point is not None, True
+    different = _different(before.png, after.png)
+    near = point is not None and int(_around(different, point, after.scale).sum()) >= FEW_NEAR
+    return near, int(different.sum()) >= FEW
+
+
+def pixels(png: bytes) -> NDArray[np.int16]:
+    """The picture as numbers, height x width x 3."""
+    with Image.open(io.BytesIO(png)) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.int16)
+
+
+def _different(before: bytes, after: bytes) -> NDArray[np.bool_]:
+    difference = np.abs(pixels(before) - pixels(after)) > NOTICEABLE
+    return np.asarray(difference.any(axis=2))
+
+
+def _around(mask: NDArray[np.bool_], point: Point, scale: float) -> NDArray[np.bool_]:
+    """The part of the mask in a small box around a point of CSS pixels."""
+    x, y = point.x * scale, point.y * scale
+    half_w, half_h = NEAR[0] * scale / 2, NEAR[1] * scale / 2
+    rows = slice(max(0, int(y - half_h)), int(y + half_h) + 1)
+    columns = slice(max(0, int(x - half_w)), int(x + half_w) + 1)
+    return mask[rows, columns]
+
+
+def blank(width: int, height: int) -> bytes:
+    """A white PNG: the picture of a page that could not be pictured yet."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "white").save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,290 @@
+"""Performs actions with the browser's own mouse and keyboard at CSS pixels, never through a selector.
+
+Two things are routed through the DOM element under the pixel, because no picture shows them: the options of a native
+select, and the file chooser. Knows no model; does not settle and does not judge what an action changed.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import FileChooser, Page, Response
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from deixis.browser import actions as do
+from deixis.browser import hit
+from deixis.browser.errors import ActionError, PageUnreachable, UsageError
+from deixis.browser.script import call
+from deixis.browser.settle import load
+from deixis.browser.tabs import Tabs
+from deixis.browser.types import Hit, Point
+
+LONG = 200  # characters from which text is inserted at once instead of key by key
+DRAG_STEPS = 10
+SCROLL_LIMIT = 250  # ms for a wheel turn to show as a scroll event
+CHOOSER_LIMIT = 5.0  # seconds for a click to open a file chooser
+LOAD_LIMIT = 10.0  # seconds for the load event once the document is there
+
+
+class Executor:
+    """Hands on the current tab."""
+
+    def __init__(self, tabs: Tabs, navigation_timeout: float) -> None:
+        self._tabs = tabs
+        self._timeout = navigation_timeout * 1000
+
+    @property
+    def _page(self) -> Page:
+        return self._tabs.page
+
+    async def perform(self, action: do.BrowserAction) -> None:
+        """Carries out one action whose targets are points."""
+        await HANDLERS[action.kind](self, action)
+
+    async def move(self, point: Point) -> None:
+        """Brings the mouse to a point and lets the page draw what that changes."""
+        await self._page.mouse.move(point.x, point.y)
+        await call(self._page.main_frame, "frame", wait=True)
+
+    async def click(self, action: do.Click) -> None:
+        point = place(action.target)
+        async with self._held(action.modifiers):
+            await self._page.mouse.click(point.x, point.y, button=action.button, click_count=action.count)
+
+    @asynccontextmanager
+    async def _held(self, keys: tuple[str, ...]) -> AsyncIterator[None]:
+        """Modifier keys, released whatever happens."""
+        keyboard = self._page.keyboard
+        try:
+            for key in keys:
+                await keyboard.down(key)
+            yield
+        finally:
+            if not self._page.is_closed():
+                for key in reversed(keys):
+                    await keyboard.up(key)
+
+    async def hover(self, action: do.Hover) -> None:
+        await self.move(place(action.target))
+
+    async def drag(self, action: do.Drag) -> None:
+        """Presses, moves in steps with a frame between them, so that pages that follow per frame see each, releases."""
+        start, end, mouse = place(action.start), place(action.end), self._page.mouse
+        await self.move(start)
+        await mouse.down()
+        try:
+            for step in range(1, DRAG_STEPS + 1):
+                part = step / DRAG_STEPS
+                await self.move(Point(x=start.x + (end.x - start.x) * part, y=start.y + (end.y - start.y) * part))
+            await self.move(end)
+        finally:
+            await mouse.up()
+
+    async def type(self, action: do.Type) -> None:
+        await self._into_field(action.target)
+        if action.clear:
+            await self._page.keyboard.press("ControlOrMeta+A")
+            if not action.text:
+                await self._page.keyboard.press("Delete")
+        await self._enter(action.text)
+        if action.submit:
+            await self._page.keyboard.press("Enter")
+
+    async def _into_field(self, target: do.Target | None) -> None:
+        """The focus in something that takes text, after a click if there is a target."""
+        there = None
+        if target is not None:
+            point = place(target)
+            there = await hit.hit(self._page, point)
+            await self._page.mouse.click(point.x, point.y)
+        field = await hit.focused(self._page)
+        if field is None or not (field.editable and field.enabled):
+            where = (
+                f"at the point is {hit.words(there)}" if target is not None else f"the focus is on {hit.words(field)}"
+            )
+            raise ActionError(f"nothing here takes text: {where}")
+
+    async def _enter(self, text: str) -> None:
+        """Key by key when every character has a key and none is Enter, else inserted at once."""
+        if len(text) <= LONG and text.isascii() and text.isprintable():
+            await self._page.keyboard.type(text)
+        elif text:
+            await self._page.keyboard.insert_text(text)
+
+    async def press(self, action: do.Press) -> None:
+        try:
+            await self._page.keyboard.press(action.keys)
+        except PlaywrightError as error:
+            if "Unknown key" not in error.message:
+                raise
+            raise ActionError(
+                f"there is no key {action.keys!r}: keys are named as in 'Enter' or 'Control+A'"
+            ) from error
+
+    async def scroll(self, action: do.Scroll) -> None:
+        """Turns the wheel over the point and waits for the first scroll event, or the bound where nothing scrolls."""
+        page = self._page
+        await page.mouse.move(*await self._over(action.target))
+        armed = call(page.main_frame, "scrolled", {"limit": SCROLL_LIMIT, "dx": action.dx, "dy": action.dy}, wait=True)
+        await page.mouse.wheel(action.dx, action.dy)
+        await armed
+
+    async def _over(self, target: do.Target | None) -> tuple[float, float]:
+        if target is not None:
+            point = place(target)
+            return point.x, point.y
+        view = await call(self._page.main_frame, "view")
+        return view["width"] / 2, view["height"] / 2
+
+    async def select(self, action: do.Select) -> None:
+        """A native select by the label of an option; for any other list box the loop opens it and clicks."""
+        point = place(action.target)
+        there = await hit.hit(self._page, point)
+        element = await hit.element(self._page, point)
+        if there is None or element is None or there.tag != "select":
+            raise ActionError(f"there is no native select at the point but {hit.words(there)}: click it open instead")
+        if not there.enabled:
+            raise ActionError(f"{hit.words(there)} cannot be chosen from")
+        index = choice(action.option, there.options)
+        await element.select_option(index=index, timeout=CHOOSER_LIMIT * 1000)
+
+    async def check(self, action: do.Check) -> None:
+        point = place(action.target)
+        there = await hit.hit(self._page, point)
+        if there is None or there.checked is None:
+            raise ActionError(f"there is nothing to check at the point but {hit.words(there)}")
+        if not there.enabled:
+            raise ActionError(f"{hit.words(there)} cannot be changed")
+        if there.checked == action.checked:
+            return
+        if there.role in {"radio", "menuitemradio"} and not action.checked:
+            raise ActionError(f"{hit.words(there)} cannot be unchecked: choose another of its group")
+        await self._page.mouse.click(point.x, point.y)
+
+    async def upload(self, action: do.Upload) -> None:
+        point = place(action.target)
+        missing = [name for name in action.files if not Path(name).is_file()]
+        if missing:
+            raise ActionError(f"there is no file {missing[0]!r} to upload")
+        there = await hit.hit(self._page, point)
+        chooser = await self._chooser(point, there)
+        if len(action.files) > 1 and not chooser.is_multiple():
+            raise ActionError(f"{hit.words(there)} takes one file, not {len(action.files)}")
+        await chooser.set_files(list(action.files))
+
+    async def _chooser(self, point: Point, there: Hit | None) -> FileChooser:
+        try:
+            async with self._page.expect_file_chooser(timeout=CHOOSER_LIMIT * 1000) as opened:
+                await self._page.mouse.click(point.x, point.y)
+            return await opened.value
+        except PlaywrightTimeout as error:
+            raise ActionError(f"no file chooser opened: at the point is {hit.words(there)}") from error
+
+    async def goto(self, action: do.Goto) -> None:
+        await open_url(self._page, action.url, self._timeout)
+
+    async def back(self, _: do.Back) -> None:
+        await self._history(self._page.go_back, "back to")
+
+    async def forward(self, _: do.Forward) -> None:
+        await self._history(self._page.go_forward, "forward to")
+
+    async def _history(self, go: Callable[..., Awaitable[Response | None]], way: str) -> None:
+        url = self._page.url
+        response = await go(timeout=self._timeout, wait_until="commit")
+        if response is None and self._page.url == url:
+            raise ActionError(f"there is no page to go {way}")
+
+    async def reload(self, _: do.Reload) -> None:
+        url = self._page.url
+        try:
+            await self._page.reload(timeout=self._timeout, wait_until="domcontentloaded")
+        except PlaywrightError as error:
+            raise unreachable(url, error, self._timeout) from error
+
+    async def new_tab(self, action: do.NewTab) -> None:
+        page = await self._page.context.new_page()
+        self._tabs.add(page)
+        await open_url(page, action.url, self._timeout)
+
+    async def switch_tab(self, action: do.SwitchTab) -> None:
+        self._tabs.switch(action.index)
+        await self._page.bring_to_front()
+
+    async def close_tab(self, _: do.CloseTab) -> None:
+        if len(self._tabs) == 1:
+            raise ActionError("this is the only tab: it stays open")
+        await self._page.close()
+        await self._page.bring_to_front()
+
+    async def wait(self, _: do.Wait) -> None:
+        """Nothing to do: settling is the wait."""
+
+
+Handler = Callable[[Executor, Any], Awaitable[None]]
+HANDLERS: dict[str, Handler] = {
+    "click": Executor.click,
+    "hover": Executor.hover,
+    "drag": Executor.drag,
+    "type": Executor.type,
+    "press": Executor.press,
+    "scroll": Executor.scroll,
+    "select": Executor.select,
+    "check": Executor.check,
+    "upload": Executor.upload,
+    "goto": Executor.goto,
+    "back": Executor.back,
+    "forward": Executor.forward,
+    "reload": Executor.reload,
+    "new_tab": Executor.new_tab,
+    "switch_tab": Executor.switch_tab,
+    "close_tab": Executor.close_tab,
+    "wait": Executor.wait,
+}
+
+
+def place(target: do.Target) -> Point:
+    """The point of a target that has been grounded."""
+    if isinstance(target, Point):
+        return target
+    raise UsageError(f"the browser takes points, not words: {target!r} has to be pointed at first")
+
+
+def points(action: do.BrowserAction) -> list[Point]:
+    """The points that an action touches, in order."""
+    named = [getattr(action, name, None) for name in ("target", "start", "end")]
+    return [place(target) for target in named if target is not None and not isinstance(action, do.Wait)]
+
+
+def choice(option: str, labels: tuple[str, ...]) -> int:
+    """Index of the option with this label: exactly, else whatever the case and the space around it."""
+    if option in labels:
+        return labels.index(option)
+    plain = [label.strip().casefold() for label in labels]
+    if option.strip().casefold() in plain:
+        return plain.index(option.strip().casefold())
+    raise ActionError(f"there is no option {option!r}: the options are {', '.join(map(repr, labels))}")
+
+
+async def open_url(page: Page, url: str, timeout: float) -> None:
+    """Opens a URL until its document is there, then its load event for a while; PageUnreachable when it is not."""
+    try:
+        await page.goto(url, timeout=timeout, wait_until="domcontentloaded")
+    except PlaywrightError as error:
+        if "Download is starting" in error.message:
+            return
+        raise unreachable(url, error, timeout) from error
+    await load(page, LOAD_LIMIT)
+
+
+def unreachable(url: str, error: PlaywrightError, timeout: float) -> Exception:
+    """PageUnreachable with one sentence; the error itself when it is not the page's fault."""
+    if isinstance(error, PlaywrightTimeout):
+        return PageUnreachable(f"{url!r} cannot be opened: no answer within {timeout / 1000:g} seconds")
+    reason = error.message.splitlines()[0]
+    if "net::" in reason or "invalid URL" in reason:
+        words = reason.split("net::")[-1].split(" at ")[0] if "net::" in reason else "it is not a URL"
+        return PageUnreachable(f"{url!r} cannot be opened: {words}")
+    return error

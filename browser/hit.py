@@ -1,0 +1,111 @@
+"""What the browser would really click at a point: through open shadow roots and frames of any origin.
+
+The point always comes from pixels; this only checks it and routes the action. Closed shadow roots show as their host.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import ElementHandle, Frame, Page
+
+from deixis.browser.script import call, fetch
+from deixis.browser.types import Box, Hit, Point, Reading
+
+DEEPEST = 8  # frames within frames
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A point in one frame, and how that frame's CSS pixels become the viewport's."""
+
+    frame: Frame
+    point: Point
+    left: float = 0
+    top: float = 0
+    scale: float = 1
+
+    @property
+    def local(self) -> dict[str, float]:
+        return self.point.model_dump()
+
+    def into(self, child: Frame, inner: dict[str, float]) -> "Spot":
+        """The same point in a frame whose content starts at `inner` in this one."""
+        x, y = (self.point.x - inner["left"]) / inner["scale"], (self.point.y - inner["top"]) / inner["scale"]
+        left, top = self.left + inner["left"] * self.scale, self.top + inner["top"] * self.scale
+        return Spot(child, Point(x=x, y=y), left, top, self.scale * inner["scale"])
+
+    def outer(self, box: dict[str, float]) -> Box:
+        """A box of this frame in the viewport's CSS pixels."""
+        x0, x1 = (self.left + box[side] * self.scale for side in ("x0", "x1"))
+        y0, y1 = (self.top + box[side] * self.scale for side in ("y0", "y1"))
+        return Box(x0=x0, y0=y0, x1=x1, y1=y1)
+
+
+async def locate(page: Page, point: Point) -> tuple[Spot, dict[str, Any] | None]:
+    """The innermost frame under a point and what page.js says is there."""
+    spot = Spot(page.main_frame, point)
+    seen = await call(spot.frame, "hit", spot.local)
+    for _ in range(DEEPEST):
+        child = await _child(spot, seen)
+        if child is None or not seen:
+            break
+        spot = spot.into(child, seen["frame"])
+        seen = await call(spot.frame, "hit", spot.local)
+    return spot, seen
+
+
+async def _child(spot: Spot, seen: dict[str, Any] | None) -> Frame | None:
+    if not seen or not seen["frame"]:
+        return None
+    handle = await fetch(spot.frame, "find", spot.local)
+    return await handle.content_frame() if handle else None
+
+
+async def hit(page: Page, point: Point) -> Hit | None:
+    """What lies at the point; None when nothing does, as outside the viewport."""
+    spot, seen = await locate(page, point)
+    return _hit(spot, seen["hit"]) if seen else None
+
+
+def _hit(spot: Spot, seen: dict[str, Any]) -> Hit:
+    return Hit.model_validate({**seen, "box": spot.outer(seen["box"]), "options": tuple(seen["options"])})
+
+
+async def element(page: Page, point: Point) -> ElementHandle | None:
+    """The control, or what else lies at the point, as a handle for routed actions."""
+    spot, seen = await locate(page, point)
+    return await fetch(spot.frame, "find", spot.local) if seen else None
+
+
+async def focused(page: Page) -> Hit | None:
+    """What has the keyboard focus, through frames; None when nothing has."""
+    spot = Spot(page.main_frame, Point(x=0, y=0))
+    for _ in range(DEEPEST):
+        seen = await call(spot.frame, "focus")
+        if not seen or not seen["frame"]:
+            return _hit(spot, seen["hit"]) if seen else None
+        handle = await fetch(spot.frame, "focused")
+        child = await handle.content_frame() if handle else None
+        if child is None:
+            return _hit(spot, seen["hit"])
+        spot = spot.into(child, seen["frame"])
+    return None
+
+
+async def read(page: Page, point: Point) -> Reading:
+    """The text a person would read at the point, from the DOM; empty when there is none."""
+    spot, _ = await locate(page, point)
+    found = await call(spot.frame, "text", spot.local)
+    if not found:
+        return Reading(text="", source="dom")
+    return Reading(text=found["text"], confidence=1.0, box=spot.outer(found["box"]), source="dom")
+
+
+def words(seen: Hit | None) -> str:
+    """What was there, for an error message: `a disabled button 'Save'`."""
+    if seen is None:
+        return "nothing"
+    state = "" if seen.enabled else "disabled "
+    kind = f"{state}{seen.role or seen.tag}"
+    name = f" {seen.name[:60]!r}" if seen.name else ""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}{name}"

@@ -1,0 +1,97 @@
+"""Finds a Chromium or Chrome on this machine, starts it, and says how to get one. Knows nothing of pages."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from playwright.async_api import Browser, Playwright
+from playwright.async_api import Error as PlaywrightError
+
+from deixis.browser.errors import SetupError
+
+NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser")
+FLAGS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+REMEDY = "run `deixis setup`, or name one with --browser or DEIXIS_BROWSER"
+
+
+def find_browser(explicit: str | Path | None = None, managed: str | Path | None = None) -> Path:
+    """The browser to start: an explicit path, DEIXIS_BROWSER, Playwright's own, Chrome or Chromium on PATH."""
+    named = explicit or os.environ.get("DEIXIS_BROWSER")
+    if named:
+        return _executable(Path(named))
+    if managed and os.access(managed, os.X_OK):
+        return Path(managed)
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        raise SetupError(f"no Chrome or Chromium was found: {REMEDY}")
+    return Path(found)
+
+
+def _executable(path: Path) -> Path:
+    if not path.is_file() or not os.access(path, os.X_OK):
+        raise SetupError(f"{str(path)!r} is no program that can be started: {REMEDY}")
+    return path
+
+
+def is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def flags(headed: bool) -> list[str]:
+    """Command line flags: nothing in the background, no graphics card when headless."""
+    return [*FLAGS, *([] if headed else ["--disable-gpu"])]
+
+
+async def launch(playwright: Playwright, executable: str | Path | None = None, headed: bool = False) -> Browser:
+    """A started browser; SetupError when there is none or it does not start. The sandbox is off only for root."""
+    path = find_browser(executable, playwright.chromium.executable_path)
+    try:
+        return await playwright.chromium.launch(
+            executable_path=path, headless=not headed, chromium_sandbox=not is_root(), args=flags(headed)
+        )
+    except PlaywrightError as error:
+        reason = error.message.strip().splitlines()[0]
+        raise SetupError(f"the browser {str(path)!r} does not start ({reason}): {REMEDY}") from error
+
+
+def install_command() -> list[str]:
+    """The command that gets a Chromium here: the system's package where apt is, else Playwright's own build."""
+    if shutil.which("apt-get"):
+        return [*([] if is_root() else ["sudo"]), "apt-get", "install", "-y", "chromium"]
+    return [sys.executable, "-m", "playwright", "install", "chromium"]
+
+
+def install() -> Path | None:
+    """A browser that is here already or has just been installed; None when `install_command` needs a person."""
+    try:
+        return find_browser(managed=managed_path())
+    except SetupError:
+        command = install_command()
+    if not may_run(command) or subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
+        return None
+    return find_browser(managed=managed_path())
+
+
+def may_run(command: Sequence[str]) -> bool:
+    """Whether the command runs without asking for a password."""
+    if command[0] != "sudo":
+        return True
+    asks = subprocess.run(["sudo", "-n", "true"], check=False, capture_output=True) if shutil.which("sudo") else None
+    return asks is not None and asks.returncode == 0
+
+
+def managed_path() -> Path | None:
+    """Where Playwright keeps its own Chromium, whether it is there or not."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        return Path(playwright.chromium.executable_path)

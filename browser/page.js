@@ -1,0 +1,315 @@
+// What deixis asks of a page, installed once in every document and called from script.py.
+// It keeps the natives it needs before a page can patch them, reads, and never changes the page's DOM: the one thing it
+// adds is an adopted style sheet that hides the blinking caret. All points and boxes are CSS pixels of this frame's viewport.
+(() => {
+  if (window.__deixis) return;
+  const raf = window.requestAnimationFrame.bind(window);
+  const timer = window.setTimeout.bind(window);
+  const clock = performance.now.bind(performance);
+  const LOOP = 60; // batches of mutations of one node in one action, after which it counts as an endless animation
+  const document_id = String(Math.random());
+  const counts = { mutations: 0, scrolls: 0 };
+  const ids = new WeakMap();
+  let seen = new WeakMap();
+  let lastId = 0;
+  let active = clock(); // when this document last did something
+  let leaving = false;
+
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync("*, :root { caret-color: transparent !important }");
+
+  const onMutations = (records) => {
+    counts.mutations += records.length;
+    for (const node of new Set(records.map((record) => record.target))) {
+      const times = (seen.get(node) || 0) + 1;
+      seen.set(node, times);
+      if (times <= LOOP) active = clock();
+    }
+  };
+  const onScroll = () => { counts.scrolls += 1; active = clock(); };
+  const onNavigate = (event) => {
+    if (!event.hashChange && !event.destination.sameDocument && event.downloadRequest === null) leaving = true;
+  };
+  const observer = new MutationObserver(onMutations);
+
+  // document.open() drops listeners, and pages replace adoptedStyleSheets: cheap to make sure of again.
+  const ensure = () => {
+    observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    addEventListener("scroll", onScroll, { capture: true, passive: true });
+    if (window.navigation) window.navigation.addEventListener("navigate", onNavigate);
+    if (!document.adoptedStyleSheets.includes(sheet)) {
+      document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+    }
+  };
+
+  // This frame and the frames below it that may be read from here.
+  const kin = () => {
+    const found = [api];
+    for (let i = 0; i < window.frames.length; i++) {
+      try {
+        const child = window.frames[i].__deixis;
+        if (child) found.push(...child.kin());
+      } catch { /* another origin: its pixels are all we see of it */ }
+    }
+    return found;
+  };
+
+  const frame = () => new Promise((done) => { raf(() => done()); timer(done, 100); });
+
+  const moving = () => document.getAnimations().some((animation) => {
+    const timing = animation.effect && animation.effect.getComputedTiming();
+    if (!timing || animation.playState !== "running" || !(animation.timeline instanceof DocumentTimeline)) return false;
+    return timing.endTime <= 1500 && animation.currentTime < timing.endTime;
+  });
+
+  // Resolves once nothing has happened for `calm` ms and two frames have passed, or after `limit` ms.
+  const quiet = async ({ calm, limit, fresh }) => {
+    const start = clock();
+    for (let frames = 1; clock() - start < limit; frames++) {
+      await frame();
+      const last = Math.max(fresh ? start : 0, ...kin().map((one) => one.lastActive()));
+      if (frames >= 2 && clock() - last >= calm && !moving()) return { still: true, leaving };
+      if (leaving) return { still: false, leaving };
+    }
+    return { still: false, leaving };
+  };
+
+  // Resolves at the first scroll event after the call has armed it, or after `limit` ms.
+  const scrolled = ({ limit }) => new Promise((done) => {
+    const started = kin().map((one) => one.scrolls()).join();
+    const end = clock() + limit;
+    const check = () => (kin().map((one) => one.scrolls()).join() !== started || clock() > end ? done(true) : frame().then(check));
+    check();
+  });
+
+  const begin = () => {
+    for (const one of kin()) one.reset();
+    return snapshot();
+  };
+
+  const identity = (element) => {
+    if (!element) return 0;
+    if (!ids.has(element)) ids.set(element, ++lastId);
+    return ids.get(element);
+  };
+
+  // The focused element, through open shadow roots.
+  const focused = () => {
+    let element = document.activeElement;
+    while (element && element.shadowRoot && element.shadowRoot.activeElement) element = element.shadowRoot.activeElement;
+    return element;
+  };
+
+  const digest = (text) => {
+    let hash = 5381;
+    for (let i = 0; i < text.length; i++) hash = (hash * 33 + text.charCodeAt(i)) | 0;
+    return hash;
+  };
+
+  const fieldsOf = (root) => {
+    const all = [...root.querySelectorAll("*")];
+    const deeper = all.filter((element) => element.shadowRoot).flatMap((element) => fieldsOf(element.shadowRoot));
+    return [...all.filter((element) => element.matches("input, select, textarea")), ...deeper];
+  };
+
+  const own = () => {
+    const fields = fieldsOf(document);
+    const values = fields.map((field) => `${field.value}\u0001${field.checked}\u0001${field.selectedIndex}`).join("\u0002");
+    return { mutations: counts.mutations, scrolls: counts.scrolls, focus: identity(focused()), values: digest(values) };
+  };
+
+  // The state that verification compares: numbers only, no text of the page.
+  const snapshot = () => {
+    const all = kin().map((one) => one.own());
+    return {
+      document: document_id,
+      mutations: all.reduce((sum, one) => sum + one.mutations, 0),
+      scrolls: all.reduce((sum, one) => sum + one.scrolls, 0),
+      focus: all.map((one) => one.focus).join(),
+      values: all.map((one) => one.values).join(),
+    };
+  };
+
+  const view = () => {
+    ensure();
+    return { width: innerWidth, height: innerHeight, scroll_x: scrollX, scroll_y: scrollY, title: document.title, url: location.href, state: snapshot() };
+  };
+
+  // ---- hit-test -------------------------------------------------------------------------------------------------
+
+  const CONTROL = "a[href], area[href], button, input, select, textarea, option, summary, label, [role], [onclick], [contenteditable], [tabindex]";
+  const PASSIVE = new Set(["presentation", "none", "group", "region", "main", "navigation", "banner", "contentinfo", "form", "list",
+    "listitem", "row", "rowgroup", "table", "grid", "dialog", "alert", "status", "article", "document", "img", "heading", "tabpanel",
+    "toolbar", "menu", "menubar", "listbox", "tablist", "radiogroup", "search", "complementary", "tree", "application", "figure"]);
+  const INPUT_ROLES = { button: "button", submit: "button", reset: "button", image: "button", checkbox: "checkbox", radio: "radio",
+    range: "slider", number: "spinbutton", search: "searchbox", file: "file", color: "color", hidden: "" };
+  const TAG_ROLES = { button: "button", textarea: "textbox", option: "option", summary: "button", img: "img", nav: "navigation",
+    h1: "heading", h2: "heading", h3: "heading", h4: "heading", h5: "heading", h6: "heading", li: "listitem", table: "table",
+    tr: "row", td: "cell", th: "columnheader", iframe: "iframe", frame: "iframe", dialog: "dialog", form: "form", progress: "progressbar" };
+  const UNTYPED = new Set(["button", "submit", "reset", "image", "checkbox", "radio", "range", "file", "color", "hidden"]);
+
+  const deepest = (x, y) => {
+    let element = document.elementFromPoint(x, y);
+    while (element && element.shadowRoot) {
+      const inner = element.shadowRoot.elementFromPoint(x, y);
+      if (!inner || inner === element) break;
+      element = inner;
+    }
+    return element;
+  };
+
+  const parent = (element) => element.assignedSlot || element.parentElement || (element.getRootNode().host ?? null);
+
+  const isControl = (element) => {
+    if (!element.matches(CONTROL)) return false;
+    const role = element.getAttribute("role");
+    const native = element.matches("a[href], area[href], button, input, select, textarea, option, summary, label, [onclick]");
+    return native || element.isContentEditable || (role ? !PASSIVE.has(role) : element.tabIndex >= 0);
+  };
+
+  // The control that a click on this element reaches: itself or its nearest ancestor that is one.
+  const control = (element) => {
+    for (let up = element; up; up = parent(up)) if (isControl(up)) return up;
+    return null;
+  };
+
+  const roleOf = (element) => {
+    const given = (element.getAttribute("role") || "").trim().split(/\s+/)[0];
+    const tag = element.localName;
+    if (given) return given;
+    if (tag === "input") return INPUT_ROLES[element.type] ?? (element.list ? "combobox" : "textbox");
+    if (tag === "select") return element.multiple || element.size > 1 ? "listbox" : "combobox";
+    if ((tag === "a" || tag === "area") && element.hasAttribute("href")) return "link";
+    if (element.isContentEditable) return "textbox";
+    return TAG_ROLES[tag] || "";
+  };
+
+  const squeeze = (text) => (text || "").replace(/\s+/g, " ").trim().slice(0, 200);
+
+  const byIds = (element, attribute) => (element.getAttribute(attribute) || "").split(/\s+/).filter(Boolean)
+    .map((id) => element.getRootNode().getElementById?.(id)?.innerText || "").join(" ");
+
+  const textOf = (element) => {
+    if (element === document.body || element === document.documentElement) return "";
+    if (element.localName === "input" && ["button", "submit", "reset"].includes(element.type)) {
+      return element.value || (element.type === "submit" ? "Submit" : element.type === "reset" ? "Reset" : "");
+    }
+    if (["input", "select", "textarea"].includes(element.localName)) return "";
+    return element.innerText || element.textContent || "";
+  };
+
+  const nameOf = (element) => {
+    const labels = () => [...(element.labels || [])].map((label) => label.innerText).join(" ");
+    const picture = () => element.querySelector("img[alt], svg title, [aria-label]");
+    const sources = [
+      () => byIds(element, "aria-labelledby"), () => element.getAttribute("aria-label"), labels, () => element.getAttribute("alt"),
+      () => textOf(element), () => element.getAttribute("placeholder"), () => element.getAttribute("title"),
+      () => picture()?.getAttribute("alt") || picture()?.getAttribute("aria-label") || picture()?.textContent,
+    ];
+    for (const source of sources) {
+      const name = squeeze(source());
+      if (name) return name;
+    }
+    return "";
+  };
+
+  const enabledOf = (element) => !element.matches(":disabled") && !element.closest("[aria-disabled='true'], [inert]");
+
+  const editableOf = (element) => {
+    if (element.isContentEditable) return true;
+    if (element.localName !== "input" && element.localName !== "textarea") return false;
+    return !element.readOnly && !element.disabled && !(element.localName === "input" && UNTYPED.has(element.type));
+  };
+
+  const checkedOf = (element, role) => {
+    if (element.localName === "input" && (element.type === "checkbox" || element.type === "radio")) return element.checked;
+    if (!["checkbox", "radio", "switch", "menuitemcheckbox", "menuitemradio", "option"].includes(role)) return null;
+    const state = element.getAttribute("aria-checked") ?? element.getAttribute("aria-selected");
+    return state === null ? null : state === "true";
+  };
+
+  const boxOf = (element) => {
+    const { left, top, right, bottom } = element.getBoundingClientRect();
+    return { x0: left, y0: top, x1: right, y1: bottom };
+  };
+
+  const labelOf = (option) => squeeze(option.label || option.text);
+
+  // `about` is what is described, `over` is what lies under the point: a label lends its box to its control.
+  const describe = (about, over, interactive) => {
+    const role = roleOf(about);
+    return {
+      tag: about.localName, role, name: nameOf(about) || nameOf(over), box: boxOf(over), interactive,
+      input_type: about.localName === "input" ? about.type : "",
+      enabled: enabledOf(about), editable: editableOf(about), checked: checkedOf(about, role),
+      options: about.localName === "select" ? [...about.options].map(labelOf) : [],
+      frame_url: location.href,
+    };
+  };
+
+  // Where a frame's content starts and how much it is magnified, in this frame's CSS pixels.
+  const inside = (element) => {
+    const box = element.getBoundingClientRect();
+    const style = getComputedStyle(element);
+    const scale = element.offsetWidth ? box.width / element.offsetWidth : 1;
+    return {
+      left: box.left + (element.clientLeft + parseFloat(style.paddingLeft)) * scale,
+      top: box.top + (element.clientTop + parseFloat(style.paddingTop)) * scale,
+      scale,
+    };
+  };
+
+  // The element that stands for what is at the point: the control, a label's control, or what lies there.
+  const find = ({ x, y }) => {
+    const element = deepest(x, y);
+    if (!element) return null;
+    const near = control(element);
+    if (near && near.localName === "label" && near.control) return near.control;
+    return near || element;
+  };
+
+  const hit = ({ x, y }) => {
+    const element = deepest(x, y);
+    if (!element) return null;
+    const about = find({ x, y });
+    const near = control(element);
+    const pointer = getComputedStyle(element).cursor === "pointer";
+    const found = describe(about, near || element, Boolean(near) || pointer);
+    const isFrame = element.localName === "iframe" || element.localName === "frame";
+    return { hit: found, frame: isFrame ? inside(element) : null };
+  };
+
+  const INLINE = new Set(["inline", "contents", "ruby"]);
+
+  // The text a person would read at the point: a field's value, else the innermost block's visible text.
+  const text = ({ x, y }) => {
+    let element = deepest(x, y);
+    if (!element) return null;
+    const field = find({ x, y });
+    if (field.localName === "select") return { text: [...field.selectedOptions].map(labelOf).join(", "), box: boxOf(field) };
+    if (element.localName === "input" || element.localName === "textarea") {
+      return { text: element.type === "password" ? "" : element.value, box: boxOf(element) };
+    }
+    if (element.localName === "img") return { text: squeeze(element.alt), box: boxOf(element) };
+    while (parent(element) && INLINE.has(getComputedStyle(element).display)) element = parent(element);
+    const bare = element === document.body || element === document.documentElement;
+    return { text: bare ? "" : (element.innerText || "").trim().slice(0, 5000), box: boxOf(element) };
+  };
+
+  // Whether typing now would go into something, and what has the focus.
+  const focus = () => {
+    const element = focused();
+    if (!element || element === document.body) return null;
+    const isFrame = element.localName === "iframe" || element.localName === "frame";
+    return { hit: describe(element, element, true), frame: isFrame ? inside(element) : null };
+  };
+
+  const api = {
+    quiet, scrolled, begin, snapshot, view, hit, find, text, focus, focused, kin, own, frame,
+    lastActive: () => active,
+    scrolls: () => counts.scrolls,
+    reset: () => { seen = new WeakMap(); leaving = false; ensure(); },
+  };
+  ensure();
+  Object.defineProperty(window, "__deixis", { value: Object.freeze(api), enumerable: false });
+})();

@@ -1,0 +1,105 @@
+"""Waits until a page has come to rest after an action: bounded, driven by events, never by a fixed time.
+
+At rest means: no document on its way, nothing fetched that the action began, no DOM mutation, scrolling or short
+animation for `calm` milliseconds, and two frames drawn since. Endless animation and polling end at the bounds.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+from pydantic import Field
+
+from deixis.browser.script import call
+from deixis.browser.tabs import Traffic
+from deixis.browser.types import Frozen
+
+MOVED_ON = ("context was destroyed", "Cannot find context", "Frame was detached", "frame was detached", "navigating")
+
+
+class Patience(Frozen):
+    """How long settling may take, in seconds."""
+
+    calm: float = Field(default=0.06, gt=0)
+    """Without any mutation, scrolling or short animation."""
+    still: float = Field(default=3.0, gt=0)
+    """In all, on a page that stays."""
+    fetch: float = Field(default=2.0, ge=0)
+    """For what the action fetches."""
+    navigation: float = Field(default=10.0, gt=0)
+    """In all, when a new document is on its way."""
+    load: float = Field(default=5.0, ge=0)
+    """For the load event of a document that is there already."""
+
+
+class Settling:
+    """One wait for rest, since a moment of `time.monotonic`."""
+
+    def __init__(self, page: Callable[[], Page], traffic: Traffic, patience: Patience, since: float) -> None:
+        self._page, self._traffic, self._patience, self._since = page, traffic, patience, since
+        self._start = monotonic()
+        self._loaded = False
+
+    async def run(self) -> None:
+        """Returns when the page is at rest or the bound is reached."""
+        while self._left() > 0 and await self._busy():
+            pass
+
+    def _left(self) -> float:
+        moving = self._traffic.navigated(self._since)
+        bound = self._patience.navigation if moving else self._patience.still
+        return self._start + bound - monotonic()
+
+    async def _busy(self) -> bool:
+        """Waits for one thing; whether to look again."""
+        if self._traffic.pending("document", self._since):
+            await self._traffic.stirred(self._left())
+            return True
+        if self._traffic.navigated(self._since) and not self._loaded:
+            await load(self._page(), min(self._patience.load, self._left()))
+            self._loaded = True
+        rest = await quiet(self._page(), self._patience.calm, self._left())
+        return rest is None or await self._stirring(leaving=rest)
+
+    async def _stirring(self, leaving: bool) -> bool:
+        """Whether the network still has to do with what the page shows."""
+        if self._traffic.pending("document", self._since):
+            return True
+        if leaving:
+            before = self._traffic.navigated(self._since)
+            await self._traffic.stirred(min(0.5, self._left()))
+            return self._traffic.navigated(self._since) != before
+        if self._traffic.pending("part", self._since) and monotonic() < self._start + self._patience.fetch:
+            await self._traffic.stirred(min(self._start + self._patience.fetch - monotonic(), self._left()))
+            return True
+        return False
+
+
+async def quiet(page: Page, calm: float, limit: float, fresh: bool = True) -> bool | None:
+    """Waits for calm in the document: whether it is about to leave, None when it has left.
+
+    `fresh` counts calm from now on; otherwise a document that has been calm long enough is at once.
+    """
+    argument = {"calm": calm * 1000, "limit": max(limit, 0) * 1000, "fresh": fresh}
+    try:
+        rest = await call(page.main_frame, "quiet", argument, wait=True)
+    except PlaywrightError as error:
+        if moved_on(error, page):
+            return None
+        raise
+    return bool(rest["leaving"])
+
+
+def moved_on(error: PlaywrightError, page: Page) -> bool:
+    """Whether a call failed only because its document gave way to the next, or its tab closed."""
+    return page.is_closed() or any(words in error.message for words in MOVED_ON)
+
+
+async def load(page: Page, limit: float) -> None:
+    """Waits for the load event, or the bound: a page whose images never end is usable all the same."""
+    try:
+        await page.wait_for_load_state("load", timeout=max(limit, 0.001) * 1000)
+    except PlaywrightTimeout:
+        return
