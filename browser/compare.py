@@ -1,6 +1,7 @@
 """Compares two pictures of one viewport: did anything change near a point, or anywhere. Knows no browser."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,15 @@ NEAR = (120, 80)  # CSS pixels
 FEW_NEAR, FEW = 3, 6  # image pixels below which a difference is noise
 
 
-def changed(before: Screenshot, after: Screenshot, point: Point | None = None) -> tuple[bool, bool]:
-    """(near the point, anywhere): whether the pictures differ there."""
+def changed(before: Screenshot, after: Screenshot, points: Sequence[Point] = ()) -> tuple[bool, bool]:
+    """(near one of the points, anywhere): whether the pictures differ there."""
     if before.png == after.png:
         return False, False
     if before.image_size != after.image_size:
-        return point is not None, True
+        return bool(points), True
     different = _different(before.png, after.png)
-    near = point is not None and int(_around(different, point, after.scale).sum()) >= FEW_NEAR
-    return near, int(different.sum()) >= FEW
+    near = max((int(_around(different, point, after.scale).sum()) for point in points), default=0)
+    return near >= FEW_NEAR, int(different.sum()) >= FEW
 
 
 def pixels(png: bytes) -> NDArray[np.int16]:

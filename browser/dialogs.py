@@ -66,7 +66,8 @@ class Dialogs:
             raise ActionError("there is no dialog to answer")
         handle, parked = self._handle, set(self._parked)
         self._clear(handle)
-        await (handle.accept(text) if accept and text is not None else handle.accept() if accept else handle.dismiss())
+        given = handle.default_value if text is None else text
+        await (handle.accept(given) if accept else handle.dismiss())
         if parked:
             await self.race(_finished(parked), AFTER_ANSWER * 2)
 

@@ -2,21 +2,27 @@
 // It keeps the natives it needs before a page can patch them, reads, and never changes the page's DOM: the one thing it
 // adds is an adopted style sheet that hides the blinking caret. All points and boxes are CSS pixels of this frame's viewport.
 (() => {
-  if (window.__deixis) return;
+  if (window.__deixis) return window.__deixis.reset();
   const raf = window.requestAnimationFrame.bind(window);
   const timer = window.setTimeout.bind(window);
   const clock = performance.now.bind(performance);
   const LOOP = 60; // batches of mutations of one node in one action, after which it counts as an endless animation
-  const document_id = String(Math.random());
   const counts = { mutations: 0, scrolls: 0 };
   const ids = new WeakMap();
   let seen = new WeakMap();
   let lastId = 0;
   let active = clock(); // when this document last did something
   let leaving = false;
+  let home = null; // a window that opens with about:blank keeps its globals for its first real document
+  let documentId = "";
+  let sheet = null;
 
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync("*, :root { caret-color: transparent !important }");
+  const settleIn = () => {
+    home = document;
+    documentId = String(Math.random());
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync("*, :root { caret-color: transparent !important }");
+  };
 
   const onMutations = (records) => {
     counts.mutations += records.length;
@@ -34,6 +40,7 @@
 
   // document.open() drops listeners, and pages replace adoptedStyleSheets: cheap to make sure of again.
   const ensure = () => {
+    if (home !== document) settleIn();
     observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
     addEventListener("scroll", onScroll, { capture: true, passive: true });
     if (window.navigation) window.navigation.addEventListener("navigate", onNavigate);
@@ -64,6 +71,7 @@
 
   // Resolves once nothing has happened for `calm` ms and two frames have passed, or after `limit` ms.
   const quiet = async ({ calm, limit, fresh }) => {
+    ensure();
     const start = clock();
     for (let frames = 1; clock() - start < limit; frames++) {
       await frame();
@@ -122,7 +130,7 @@
   const snapshot = () => {
     const all = kin().map((one) => one.own());
     return {
-      document: document_id,
+      document: documentId,
       mutations: all.reduce((sum, one) => sum + one.mutations, 0),
       scrolls: all.reduce((sum, one) => sum + one.scrolls, 0),
       focus: all.map((one) => one.focus).join(),

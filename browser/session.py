@@ -80,7 +80,7 @@ class Before:
     downloads: int
     state: dict[str, Any] | None = None
     picture: Screenshot | None = None
-    point: Point | None = None
+    points: list[Point] = field(default_factory=list)
 
 
 @dataclass
@@ -344,7 +344,7 @@ class Session:
             if not (0 <= point.x < view["width"] and 0 <= point.y < view["height"]):
                 where = f"({point.x:g}, {point.y:g})"
                 raise ActionError(f"{where} is outside the viewport of {view['width']}x{view['height']} CSS pixels")
-        before.point = touched[-1] if touched else None
+        before.points = touched
         if touched and isinstance(action, Click | Type | Check | Select):
             await self._hands.move(touched[0])
         before.state = await call(self.page.main_frame, "begin")
@@ -363,7 +363,7 @@ class Session:
     async def _compare(self, before: Before, after: Screenshot) -> tuple[bool, bool]:
         if before.picture is None:
             return False, False
-        return await asyncio.to_thread(changed, before.picture, after, before.point)
+        return await asyncio.to_thread(changed, before.picture, after, before.points)
 
     def _moved(self, before: Before, tab: bool) -> dict[str, Any]:
         """What page.js counted: focus, values, mutations, scrolling, a new document."""

@@ -60,8 +60,9 @@ class Settling:
         if self._traffic.navigated(self._since) and not self._loaded:
             await load(self._page(), min(self._patience.load, self._left()))
             self._loaded = True
-        rest = await quiet(self._page(), self._patience.calm, self._left())
-        return rest is None or await self._stirring(leaving=rest)
+        page = self._page()
+        rest = await quiet(page, self._patience.calm, self._left())
+        return rest is None or page is not self._page() or await self._stirring(leaving=rest)
 
     async def _stirring(self, leaving: bool) -> bool:
         """Whether the network still has to do with what the page shows."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
-from playwright.async_api import BrowserContext, Page, Request
+from playwright.async_api import BrowserContext, FileChooser, Page, Request
 from playwright.async_api import Error as PlaywrightError
 
 from deixis.browser.errors import ActionError, BrowserDied
@@ -77,6 +77,10 @@ def kind_of(request: Request) -> Kind | None:
         return "document"  # asked for before its tab exists: a new one
 
 
+def _keep_closed(_: FileChooser) -> None:
+    """While anybody listens, file choosers are events and not windows of the desktop."""
+
+
 @dataclass(eq=False)
 class Tab:
     """One tab and the one that was current when it opened."""
@@ -108,7 +112,7 @@ class Tabs:
     @property
     def current(self) -> Tab:
         if self._current is None:
-            raise BrowserDied("the last tab has closed: start again")
+            raise BrowserDied("the browser or its last tab is gone: start again")
         return self._current
 
     @property
@@ -121,6 +125,7 @@ class Tabs:
             return
         tab = Tab(page, opener=self._current)
         page.on("crash", tab.on_crash)
+        page.on("filechooser", _keep_closed)
         page.on("close", lambda _: self._remove(tab))
         self._all.append(tab)
         self._current = tab

@@ -4,9 +4,11 @@ Playwright's objects live on one event loop: a module that uses these fixtures o
 `pytestmark = pytest.mark.asyncio(loop_scope="session")`.
 """
 
+import asyncio
 import threading
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -63,3 +65,48 @@ async def open_session(browser: Browser) -> AsyncIterator[SessionFactory]:
             return await stack.enter_async_context(Session(config, browser))
 
         yield opened
+
+
+class GatedServer:
+    """Serves text on 127.0.0.1; a path in `gates` is answered only once its event is set, `asked` says who waits."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.bodies: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
+        self.gates: dict[str, asyncio.Event] = {}
+        self.asked: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._handlers: set[asyncio.Task[None]] = set()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._handlers.add(task)
+        task.add_done_callback(self._handlers.discard)
+        path = (await reader.readline()).decode().split(" ")[1]
+        self.asked[path].set()
+        if path in self.gates:
+            await self.gates[path].wait()
+        body = self.bodies.get(path)
+        status = "200 OK" if body is not None else "404 Not Found"
+        header = self.headers.get(path, "Content-Type: text/html; charset=utf-8")
+        writer.write(f"HTTP/1.1 {status}\r\n{header}\r\nConnection: close\r\n\r\n{body or ''}".encode())
+        with suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    def release(self) -> None:
+        """Ends every request that still waits."""
+        for task in self._handlers:
+            task.cancel()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def gated() -> AsyncIterator[GatedServer]:
+    """A server whose answers the test holds back at will."""
+    site = GatedServer()
+    server = await asyncio.start_server(site.answer, "127.0.0.1", 0)
+    site.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield site
+    site.release()
+    server.close()
