@@ -62,3 +62,12 @@ def from_training(path: Path) -> Nano:
     model = Nano(NanoConfig.model_validate(json.loads(state["config"])) if "config" in state else NanoConfig())
     model.load_state_dict(state["model"])
     return model.eval().requires_grad_(False)
+
+
+def about(path: Path) -> dict[str, str | int]:
+    """What a weights file holds, without loading it into a model."""
+    if not path.exists():
+        raise SetupError(f"no weights at {str(path)!r}: reinstall deixis")
+    with safe_open(path, "pt") as file:
+        parameters = sum(int(torch.tensor(file.get_slice(name).get_shape()).prod()) for name in file.keys())  # noqa: SIM118
+    return {"id": "deixis-nano", "parameters": parameters, "bytes": path.stat().st_size, "licence": "Apache-2.0"}

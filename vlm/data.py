@@ -19,6 +19,7 @@ from torch.utils.data import IterableDataset
 
 from deixis.vlm import ask, spelling
 from deixis.vlm.config import NanoConfig
+from deixis.vlm.dense import dense_screen
 from deixis.vlm.image import Tile, cut, overview_of, tile_plan, to_tensor
 from deixis.vlm.vit import STRIDE
 
@@ -141,8 +142,10 @@ class Screens:
 class Examples(IterableDataset[list[Example]]):
     """Endless lists of tiles: `tiles` of different screens, or all tiles of one."""
 
-    def __init__(self, folder: Path, config: NanoConfig, limits: Limits, seed: int, tiles: int = 4) -> None:
+    def __init__(self, folder: Path, config: NanoConfig, limits: Limits, seed: int, tiles: int = 4, dense: float = 0.0) -> None:
         self.screens, self.config, self.limits, self.seed, self.tiles = Screens(folder), config, limits, seed, tiles
+        self.dense = dense
+        """Share of tiles that are drawn full of text instead of taken from screens."""
         self.elsewhere: list[str] = []
 
     def __iter__(self) -> Iterator[list[Example]]:
@@ -154,6 +157,9 @@ class Examples(IterableDataset[list[Example]]):
             yield [self.one(rng) for _ in range(self.tiles)]
 
     def one(self, rng: Random) -> Example:
+        if rng.random() < self.dense:
+            size = (self.config.image.tile_width, self.config.image.tile_height)
+            return self.example(*dense_screen(rng, *size), Tile(0, 0, *size, (0, 0, 0, 0)), rng)
         while True:
             image, screen = self.screens.open(rng.choice(self.screens.files))
             if len(screen["words"]) + 4 * len(screen["els"]) < 20:

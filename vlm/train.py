@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from deixis.vlm.config import NanoConfig
 from deixis.vlm.data import IGNORE, Example, Examples, Limits
 from deixis.vlm.model import Nano, questions
+from deixis.vlm.optim import Muon
 
 
 class Losses(NamedTuple):
@@ -98,7 +99,7 @@ class Trainer:
         self.out, self.rate = out, rate
         out.mkdir(parents=True, exist_ok=True)
         self.model = Nano(config)
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.02)
+        self.optimiser = Muon(self.model, rate)
         self.steps = 0
 
     @property
@@ -155,16 +156,18 @@ def main() -> None:
     parser.add_argument("--stage", choices=["read", "point"], default="point")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--tiles", type=int, default=4)
+    parser.add_argument("--dense", type=float, default=0.0, help="share of tiles drawn full of text")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--fresh", action="store_true", help="with --resume: keep the weights, forget the optimiser's state")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     config = NanoConfig()
     trainer = Trainer(args.out, config, args.rate)
     if args.resume:
-        trainer.resume(keep_optimiser=True)
+        trainer.resume(keep_optimiser=not args.fresh)
     torch.manual_seed(trainer.steps)
-    trainer.run(Examples(args.screens, config, Limits(), seed=trainer.steps, tiles=args.tiles), args.stage, args.minutes)
+    trainer.run(Examples(args.screens, config, Limits(), seed=trainer.steps, tiles=args.tiles, dense=args.dense), args.stage, args.minutes)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,9 @@ class Stem(nn.Module):
         self.conv3 = nn.Conv2d(b, config.width, 3, 2, 1)
         self.local = nn.ModuleList(LocalBlock(config.width) for _ in range(config.local_blocks))
         self.rows = nn.ModuleList(RowBlock(config.width, config.row_kernel) for _ in range(config.row_blocks))
+        for conv in (self.conv1, self.conv2, self.conv3):  # torch's default is too small: the bias would drown strokes
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
 
     def forward(self, pixels: Tensor) -> Tensor:  # (B, 3, H, W) -> (B, H/8, W/8, C)
         x = pixels.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,280 @@
+"""The command line: `deixis run | point | show | setup | models | doctor`.
+
+Standard output carries results only; progress and messages go to standard error. Exit status: 0 finished, 1 not
+finished or not found, 2 wrong arguments, 3 no browser or no weights, 130 interrupted. Heavy modules are loaded inside
+the command that needs them, so that `--help` is instant.
+"""
+
+import json
+import os
+import sys
+import webbrowser
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from deixis.agent.state import Episode, Outcome, Step
+from deixis.browser.actions import describe
+from deixis.browser.errors import DeixisError, UsageError
+
+app = typer.Typer(help="Web agents that act from what they see.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console(stderr=True)
+
+
+def main() -> None:
+    """Entry point: errors that are meant for people become one sentence and an exit status."""
+    try:
+        app(standalone_mode=False)
+    except DeixisError as error:
+        console.print(f"[red]deixis:[/] {error}", markup=True, highlight=False)
+        sys.exit(error.status)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        console.print("[red]deixis:[/] interrupted")
+        sys.exit(130)
+    except _usage_errors() as error:
+        error.show()  # type: ignore[attr-defined]
+        sys.exit(2)
+
+
+def _usage_errors() -> type[Exception]:
+    """Typer carries its own copy of click; its usage errors know how to show themselves."""
+    for name in ("typer._click.exceptions", "click.exceptions"):
+        module = sys.modules.get(name)
+        if module is not None:
+            found: type[Exception] = module.ClickException
+            return found
+    return typer.BadParameter
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"deixis {version('deixis')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(show: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+    pass
+
+
+def _pair(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise UsageError(f"{text!r} is no size: write WIDTHxHEIGHT, for example 1280x720") from None
+    return width, height
+
+
+def _variables(pairs: list[str]) -> dict[str, str]:
+    split = [pair.partition("=") for pair in pairs]
+    wrong = next((name + sign + value for name, sign, value in split if not sign), None)
+    if wrong is not None:
+        raise UsageError(f"--var {wrong!r} has no value: write --var NAME=VALUE")
+    return {name: value for name, _, value in split}
+
+
+def _is_url(text: str) -> bool:
+    return "://" in text or text.startswith(("about:", "data:"))
+
+
+Model = Annotated[str | None, typer.Option(help="nano, or a .safetensors file of the same kind.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Scale = Annotated[float, typer.Option(help="Device pixels per CSS pixel.")]
+Viewport = Annotated[str, typer.Option(help="CSS size of the browser's viewport.")]
+
+
+@app.command()
+def run(
+    task: Annotated[str | None, typer.Argument(help="What to do, in plain English.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where to begin.")] = None,
+    script: Annotated[Path | None, typer.Option(help="A YAML file of steps, instead of a task.")] = None,
+    var: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a {NAME} in the task; repeatable.")] = None,
+    model: Model = None,
+    max_steps: Annotated[int, typer.Option(min=1)] = 60,
+    max_seconds: Annotated[float, typer.Option(min=1)] = 900,
+    viewport: Viewport = "1280x720",
+    scale: Scale = 1.0,
+    locale: Annotated[str | None, typer.Option(help="For example de-DE.")] = None,
+    storage_state: Annotated[Path | None, typer.Option(help="Cookies to begin with.")] = None,
+    save_storage_state: Annotated[Path | None, typer.Option(help="Where to save cookies at the end.")] = None,
+    headed: Annotated[bool, typer.Option("--headed", help="Show the browser.")] = False,
+    no_gate: Annotated[bool, typer.Option("--no-gate", help="Act on the model's point without a hit-test.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
+    as_json: Json = False,
+) -> None:  # noqa: PLR0913 (the command line's options)
+    """Does a task in a browser and leaves a report behind."""
+    from deixis.agent.api import Agent, Run
+    from deixis.agent.loop import Limits
+    from deixis.agent.planner import InstructionPlanner
+    from deixis.browser.session import SessionConfig
+
+    variables = _variables(var or [])
+    if (task is None) == (script is None):
+        raise UsageError("give either a task in words or --script FILE")
+    planner = InstructionPlanner.from_script(script, variables) if script else InstructionPlanner.from_text(task or "", variables)
+    start = url or planner.url
+    if not start:
+        raise UsageError("--url is missing: where should the task begin?")
+    width, height = _pair(viewport)
+    session = SessionConfig(width=width, height=height, scale=scale, locale=locale, headed=headed, storage_state=storage_state)
+    options = Run(out=out, limits=Limits(max_steps=max_steps, max_seconds=max_seconds, gate=not no_gate), save_storage_state=save_storage_state)
+    agent = Agent(model, session, options)
+    try:
+        episode = agent.run_sync(planner, _address(start), on_step=_progress())
+    finally:
+        if agent.folder and (agent.folder / "report.html").exists():
+            console.print(f"report: {agent.folder / 'report.html'}", highlight=False)
+    _conclude(episode, as_json)
+
+
+def _address(url: str) -> str:
+    """A URL as the browser wants it: a path becomes file://, a bare host http://."""
+    if _is_url(url):
+        return url
+    return Path(url).resolve().as_uri() if Path(url).exists() else f"http://{url}"
+
+
+def _progress() -> Callable[[Step], None]:
+    """Prints one line a step."""
+
+    def show(step: Step) -> None:
+        mark = "[red]✗[/]" if step.error else "[green]✓[/]" if step.changed or step.changed is None else "[yellow]·[/]"
+        tries = f" after {len(step.attempts)} tries" if len(step.attempts) > 1 else ""
+        console.print(f"{mark} [dim]{step.index + 1:3d}  {step.seconds:4.1f} s[/]  ", end="")
+        console.print(describe(step.planned) + tries, markup=False, highlight=False)
+        if step.error:
+            console.print("           " + step.error, style="red", markup=False, highlight=False)
+
+    return show
+
+
+def _conclude(episode: Episode, as_json: bool) -> None:
+    if as_json:
+        data = json.loads(episode.model_dump_json())
+        steps = [step | {"seconds": step["timings"]["total"]} for step in data["state"]["steps"]]
+        print(json.dumps(data | {"answer": episode.answer, "steps": steps}, ensure_ascii=False))
+    elif episode.answer:
+        print(episode.answer)
+    if episode.outcome is not Outcome.FINISHED:
+        console.print(f"[red]{episode.outcome.value}:[/] ", end="")
+        console.print(episode.reason, markup=False, highlight=False)
+        raise typer.Exit(130 if episode.outcome is Outcome.INTERRUPTED else 1)
+    console.print(f"[green]finished[/] {len(episode.steps)} steps in {episode.seconds:.1f} s", highlight=False)
+
+
+@app.command()
+def point(
+    place: Annotated[str, typer.Argument(metavar="IMAGE|URL", help="A picture, or a page to open.")],
+    targets: Annotated[list[str], typer.Argument(metavar="TARGET...", help="What to point at, in words.")],
+    scale: Scale = 1.0,
+    viewport: Viewport = "1280x720",
+    model: Model = None,
+    save: Annotated[Path | None, typer.Option(help="Save the picture with the points drawn on it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Says where things are: one line a target, in CSS pixels."""
+    from deixis.agent.api import load_pointer
+    from deixis.agent.report import annotate
+
+    from_page = _is_url(place)
+    if not from_page and not Path(place).is_file():
+        raise UsageError(f"{place!r} is neither an image file nor a URL")
+    screenshot = _picture_of(place, viewport, scale) if from_page else _picture_from(Path(place), scale)
+    pointings = load_pointer(model).point_many(screenshot, targets)
+    for found in pointings:
+        x, y = (round(found.point.x, 1), round(found.point.y, 1)) if found.found and found.point else (None, None)
+        box = [round(v, 1) for v in found.box.model_dump().values()] if found.found and found.box else None
+        if as_json:
+            row: dict[str, Any] = {"target": found.target, "found": found.found, "x": x, "y": y, "box": box}
+            print(json.dumps(row | {"confidence": round(found.confidence, 4), "seconds": round(found.seconds, 3), "model": found.model}, ensure_ascii=False))
+        else:
+            print(f"{found.target}: " + (f"{x:g} {y:g}" if x is not None else "not found") + f"  ({found.confidence:.0%})")
+    if save:
+        save.write_bytes(annotate(screenshot.png, [p for p in pointings if p.found], screenshot.width))
+    raise typer.Exit(0 if all(found.found for found in pointings) else 1)
+
+
+def _picture_from(path: Path, scale: float) -> Any:
+    """An image file as a screenshot; its pixels divided by the scale are CSS pixels."""
+    import io
+
+    from deixis.browser.types import Screenshot
+    from deixis.vlm.image import open_image
+
+    if scale <= 0:
+        raise UsageError(f"--scale {scale:g} must be above 0")
+    image = open_image(path.read_bytes(), str(path))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return Screenshot(png=buffer.getvalue(), width=max(1, round(image.width / scale)), height=max(1, round(image.height / scale)))
+
+
+def _picture_of(url: str, viewport: str, scale: float) -> Any:
+    from deixis.agent.api import in_own_loop
+    from deixis.browser.session import Session, SessionConfig
+
+    width, height = _pair(viewport)
+
+    async def look() -> Any:
+        async with Session(SessionConfig(width=width, height=height, scale=scale)) as session:
+            await session.start(url)
+            return await session.look()
+
+    return in_own_loop(look())
+
+
+@app.command()
+def show(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+    """Opens the report of a run, making it first if it is missing."""
+    from deixis.agent.report import write_report
+
+    if not (folder / "journal.jsonl").exists():
+        raise UsageError(f"{str(folder)!r} is no folder of a run: it has no journal.jsonl")
+    report = folder / "report.html"
+    if not report.exists():
+        report = write_report(folder)
+    print(report)
+    if sys.stdout.isatty() and not os.environ.get("CI"):
+        webbrowser.open(report.resolve().as_uri())
+
+
+@app.command()
+def setup() -> None:
+    """Finds a browser, or installs one; without the rights to, says the one line to run."""
+    from deixis.browser.launch import install
+
+    print(f"browser: {install()}")
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """Lists the models at hand."""
+    from deixis.vlm import checkpoint
+
+    path = checkpoint.embedded()
+    row = checkpoint.about(path)
+    if as_json:
+        print(json.dumps(row))
+        return
+    print(f"{row['id']}  {row['parameters'] / 1e6:.1f} M parameters, {row['bytes'] / 1e6:.0f} MB, {row['licence']}, runs on the CPU; in the package")
+
+
+@app.command()
+def doctor(model: Model = None, scale: Scale = 1.0, as_json: Json = False) -> None:
+    """Checks browser, weights and scale, and clicks a calibration page in this very set-up."""
+    from deixis.agent.doctor import examine
+
+    checks = examine(model, scale)
+    if as_json:
+        print(json.dumps([check.model_dump() for check in checks]))
+    else:
+        for check in checks:
+            print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(3)

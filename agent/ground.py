@@ -1,0 +1,92 @@
+"""From words to a pixel that holds: candidates of the pointer, one after the other, past the gate.
+
+The gate is a hit-test at the pixel: it checks and routes, the point itself always comes from the picture. What it
+refuses, and what changes nothing when done, sends us to the next-best point and then to a second look on a crop.
+Knows no planner and no plan.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from time import perf_counter
+from typing import Literal, NamedTuple
+
+from deixis.agent.protocols import Pointer
+from deixis.browser.actions import BrowserAction, Check, Click, Drag, Hover, Scroll, Select, Type, Upload
+from deixis.browser.types import Hit, Point, Pointing, Screenshot
+
+Source = Literal["first", "alternative", "second_look"]
+CHECKABLE = {"checkbox", "radio", "switch", "menuitemcheckbox", "menuitemradio", "option"}
+
+
+class Guess(NamedTuple):
+    """A point to try, and where it comes from."""
+
+    source: Source
+    pointing: Pointing
+
+
+class Grounding:
+    """The guesses for one target on one screenshot, best first, made as they are asked for."""
+
+    def __init__(self, pointer: Pointer, screenshot: Screenshot, target: str) -> None:
+        self.pointer, self.screenshot, self.target = pointer, screenshot, target
+        self.seconds = 0.0
+
+    async def first(self) -> Pointing:
+        """The pointer's answer."""
+        start = perf_counter()
+        answers = await asyncio.to_thread(self.pointer.point_many, self.screenshot, [self.target])
+        self.seconds += perf_counter() - start
+        return answers[0]
+
+    async def guesses(self) -> AsyncIterator[Guess]:
+        """The first point, a second look around it, then the next-best points; the look comes early when unsure."""
+        first = await self.first()
+        if first.point is None:
+            return
+        yield Guess("first", first)
+        look = await self._second_look(first)
+        if look is not None:
+            yield Guess("second_look", look)
+        for other in first.alternatives:
+            yield Guess("alternative", first.model_copy(update={"point": other.point, "confidence": other.confidence, "box": None}))
+
+    async def _second_look(self, first: Pointing) -> Pointing | None:
+        """Points again on an enlarged crop; None when the pointer cannot, or when it only says the same again."""
+        look = getattr(self.pointer, "second_look", None)
+        if look is None or first.point is None:
+            return None
+        start = perf_counter()
+        seen: Pointing = await asyncio.to_thread(look, self.screenshot, self.target, first.point)
+        self.seconds += perf_counter() - start
+        same = seen.point is None or (first.box is not None and first.box.contains(seen.point))
+        return None if same else seen
+
+
+def words_in(action: BrowserAction) -> list[tuple[str, str]]:
+    """(field, words) of every target that still has to be found."""
+    fields = ("target", "start", "end")
+    found = [(name, getattr(action, name, None)) for name in fields]
+    return [(name, value) for name, value in found if isinstance(value, str) and action.kind != "wait"]
+
+
+def at(action: BrowserAction, field: str, point: Point) -> BrowserAction:
+    """The action with one target replaced by a point."""
+    return action.model_copy(update={field: point})
+
+
+def refusal(action: BrowserAction, hit: Hit | None) -> str | None:
+    """Why this action makes no sense at what lies there, or None when it does."""
+    if hit is None:
+        return "there is nothing at this point"
+    if isinstance(action, Hover | Scroll | Drag):
+        return None
+    what = f"{hit.role or hit.tag} {hit.name[:60]!r}"
+    if not hit.enabled:
+        return f"{what} is disabled"
+    wrong = (
+        (isinstance(action, Type) and not hit.editable, "nothing can be typed there"),
+        (isinstance(action, Check) and hit.checked is None and hit.role not in CHECKABLE, "it cannot be checked"),
+        (isinstance(action, Select | Upload | Click) and not hit.interactive, "it reacts to nothing"),
+    )
+    return next((f"{what}: {why}" for applies, why in wrong if applies), None)

@@ -1,0 +1,245 @@
+"""The loop: look, decide, ground, gate, act, verify, write down; until the planner ends it or a limit does.
+
+Three failures stay apart: the planner gives up (an outcome), the page refuses (the step's error, shown to the planner),
+and a bug or a dead browser (an exception, after the journal has been closed properly). Knows planner, pointer and
+browser by their protocols only.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Protocol
+
+from deixis.agent import ground
+from deixis.agent.protocols import Browser, Planner, Pointer
+from deixis.agent.state import NOT_FOUND, Attempt, Outcome, Step, TaskState, Timings
+from deixis.browser.actions import Action, BrowserAction, Check, Drag, Expect, Finish, GiveUp, Hover, Read, Wait
+from deixis.browser.errors import ActionError
+from deixis.browser.types import Change, Frozen, Hit, Pointing, Reading, Screenshot
+
+MAX_ATTEMPTS = 4
+EXPECT_SECONDS = 4.0
+CYCLE = 6
+"""So many equal steps in a row that change nothing end the run."""
+
+
+class Limits(Frozen):
+    """When a run ends by itself."""
+
+    max_steps: int = 60
+    max_seconds: float = 900.0
+    gate: bool = True
+    """Hit-test before acting; off for benchmarks that forbid any access to the DOM."""
+
+
+class Recorder(Protocol):
+    """Where steps are written down as they happen."""
+
+    def step(self, step: Step, png: bytes) -> Step: ...
+
+
+@dataclass
+class Done:
+    """What came of one action."""
+
+    performed: Action | None = None
+    pointing: Pointing | None = None
+    hit: Hit | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    change: Change | None = None
+    reading: Reading | None = None
+    error: str | None = None
+    seconds: dict[str, float] = field(default_factory=lambda: {"pointing": 0.0, "acting": 0.0, "settling": 0.0, "verifying": 0.0})
+
+
+class Loop:
+    """Runs one task; `on_step` is called after each step has been written down."""
+
+    def __init__(self, planner: Planner, pointer: Pointer, browser: Browser, limits: Limits, recorder: Recorder) -> None:
+        self.planner, self.pointer, self.browser = planner, pointer, browser
+        self.limits, self.recorder = limits, recorder
+        self.on_step: Callable[[Step], Any] | None = None
+
+    async def run(self, state: TaskState) -> tuple[Outcome, str]:
+        """Works until there is an outcome; returns it with a sentence, empty when finished."""
+        start = perf_counter()
+        while True:
+            if over := self._over(state, perf_counter() - start):
+                return over
+            step = await self.step(state)
+            if isinstance(step.planned, Finish):
+                state.answer = step.planned.answer if step.planned.answer is not None else state.answer
+                return Outcome.FINISHED, ""
+            if isinstance(step.planned, GiveUp):
+                failed = isinstance(_before_last(state), Expect)
+                return (Outcome.FAILED if failed else Outcome.GAVE_UP), step.planned.reason
+
+    def _over(self, state: TaskState, seconds: float) -> tuple[Outcome, str] | None:
+        if len(state.steps) >= self.limits.max_steps:
+            return Outcome.STEP_LIMIT, f"the task was not done after {self.limits.max_steps} steps"
+        if seconds >= self.limits.max_seconds:
+            return Outcome.BUDGET, f"the task was not done after {self.limits.max_seconds:g} seconds"
+        last = state.steps[-CYCLE:]
+        if len(last) == CYCLE and not any(s.changed for s in last) and len({s.planned.model_dump_json() for s in last}) == 1:
+            return Outcome.CYCLE, f"the same step was tried {CYCLE} times and changed nothing"
+        return None
+
+    async def step(self, state: TaskState) -> Step:
+        """One round of the loop."""
+        start = perf_counter()
+        screenshot = await self.browser.look()
+        looked = perf_counter()
+        action = await asyncio.to_thread(self.planner.decide, state, screenshot)
+        decided = perf_counter()
+        done = await self.perform(action, screenshot)
+        thinks = isinstance(action, Read | Expect | Finish | GiveUp)
+        step = Step(
+            index=len(state.steps), item=state.active, planned=action, performed=done.performed, pointing=done.pointing, hit=done.hit,
+            attempts=tuple(done.attempts), changed=None if thinks else bool(done.change and done.change.any), change=done.change,
+            reading=done.reading, url=screenshot.url, title=screenshot.title, width=screenshot.width, height=screenshot.height, error=done.error,
+            timings=Timings(screenshot=looked - start, deciding=decided - looked, total=perf_counter() - start, **done.seconds),
+        )  # fmt: skip
+        step = self.recorder.step(step, screenshot.png)
+        state.steps.append(step)
+        if self.on_step:
+            self.on_step(step)
+        return step
+
+    async def perform(self, action: Action, screenshot: Screenshot) -> Done:
+        """Carries out one action; what the page refuses is in `error`."""
+        done = Done()
+        try:
+            if isinstance(action, Finish | GiveUp):
+                done.performed = action
+            elif isinstance(action, Read):
+                await self._read(action, screenshot, done)
+            elif isinstance(action, Expect):
+                await self._expect(action, screenshot, done)
+            elif isinstance(action, Wait) and action.target:
+                await self._wait(action, screenshot, done)
+            elif words := ground.words_in(action):
+                await self._point_and_act(action, words, screenshot, done)
+            else:
+                await self._act(action, done)
+        except ActionError as error:
+            done.error = str(error)
+        return done
+
+    # what needs a point
+
+    async def _point_and_act(self, action: BrowserAction, words: list[tuple[str, str]], screenshot: Screenshot, done: Done) -> None:
+        """Tries the guesses for the first target until one passes the gate and changes something."""
+        for name, target in words[1:]:  # a drag's end: its best point only
+            found = await self._located(target, screenshot, done)
+            if not found.found or found.point is None:
+                done.error = not_found(target, found)
+                return
+            action = ground.at(action, name, found.point)
+        grounding = ground.Grounding(self.pointer, screenshot, words[0][1])
+        async for guess in grounding.guesses():
+            done.seconds["pointing"] += grounding.seconds
+            grounding.seconds = 0.0
+            if guess.source == "first" and not guess.pointing.found:
+                done.pointing, done.error = guess.pointing, not_found(words[0][1], guess.pointing)
+                return
+            if await self._attempt(action, words[0][0], guess, done) or len(done.attempts) >= MAX_ATTEMPTS:
+                break
+        if done.performed is None:
+            done.error = done.error or (done.attempts[0].refused if done.attempts else not_found(words[0][1], None))
+
+    async def _attempt(self, action: BrowserAction, field: str, guess: ground.Guess, done: Done) -> bool:
+        """One guess through gate, act and verify; True when nothing more has to be tried."""
+        point = guess.pointing.point
+        assert point is not None
+        hit = await self.browser.hit(point) if self.limits.gate else None
+        refused = ground.refusal(action, hit) if self.limits.gate else None
+        change, aimed = None, ground.at(action, field, point)
+        if refused is None:
+            try:
+                change = await self._act(aimed, done)
+                done.pointing, done.hit = guess.pointing, hit
+            except ActionError as error:
+                refused = str(error)
+        done.attempts.append(Attempt(source=guess.source, pointing=guess.pointing, hit=hit, refused=refused, change=change))
+        if done.pointing is None:
+            done.pointing, done.hit = guess.pointing, hit
+        return change is not None and (change.any or isinstance(action, Check | Hover | Drag))
+
+    async def _act(self, action: BrowserAction, done: Done) -> Change:
+        change = await self.browser.act(action)
+        done.performed, done.change = action, change
+        for part in ("acting", "settling", "verifying"):
+            done.seconds[part] += getattr(self.browser.spent, part)
+        return change
+
+    async def _located(self, target: str, screenshot: Screenshot, done: Done) -> Pointing:
+        grounding = ground.Grounding(self.pointer, screenshot, target)
+        found = await grounding.first()
+        done.seconds["pointing"] += grounding.seconds
+        done.pointing = found
+        return found
+
+    # what only looks
+
+    async def _read(self, action: Read, screenshot: Screenshot, done: Done) -> None:
+        found = await self._located(action.question, screenshot, done)
+        if not found.found or found.point is None:
+            done.error = not_found(action.question, found)
+            return
+        done.reading, done.performed = await self.browser.read_dom(found.point), action
+
+    async def _expect(self, action: Expect, screenshot: Screenshot, done: Done) -> None:
+        """Looks until it holds, for a few seconds at most: a page may still be on its way."""
+        start = perf_counter()
+        while True:
+            problem = await self._unmet(action, screenshot, done)
+            if problem is None:
+                done.performed, done.error = action, None
+                return
+            done.error = problem
+            if perf_counter() - start > EXPECT_SECONDS:
+                return
+            await self.browser.act(Wait(seconds=1.0))
+            screenshot = await self.browser.look()
+
+    async def _unmet(self, action: Expect, screenshot: Screenshot, done: Done) -> str | None:
+        """Why an expectation does not hold, or None when it does."""
+        found = await self._located(action.what, screenshot, done)
+        if action.text is None:
+            if found.found == action.absent:
+                return f"{action.what!r} is {'still' if action.absent else 'not'} on the screen"
+            return None
+        points = [p for p in (found.point, *(c.point for c in found.alternatives)) if p is not None]
+        readings = [await self.browser.read_dom(point) for point in points]
+        done.reading = next((r for r in readings if _same(action.text, r.text)), readings[0] if readings else None)
+        holds = done.reading is not None and _same(action.text, done.reading.text)
+        if holds != action.absent:
+            return None
+        return f"expected {action.text!r} at {action.what!r}, saw {done.reading.text[:80] if done.reading else ''!r}"
+
+    async def _wait(self, action: Wait, screenshot: Screenshot, done: Done) -> None:
+        """Looks again and again until the target is there."""
+        assert action.target is not None
+        start = perf_counter()
+        while not (found := await self._located(action.target, screenshot, done)).found:
+            if perf_counter() - start > action.seconds:
+                done.error = f"{not_found(action.target, found)} after {action.seconds:g} seconds"
+                return
+            await self.browser.act(Wait(seconds=0.5))
+            screenshot = await self.browser.look()
+        done.performed, done.change = action, Change(pixels=True)
+
+
+def not_found(target: str, pointing: Pointing | None) -> str:
+    """The error that planners know a missing target by."""
+    sure = f" (confidence {pointing.confidence:.2f})" if pointing else ""
+    return f"{NOT_FOUND} {target!r} is not on the screen{sure}"
+
+
+def _same(wanted: str, text: str) -> bool:
+    return " ".join(wanted.casefold().split()) in " ".join(text.casefold().split())
+
+
+def _before_last(state: TaskState) -> Action | None:
+    return state.steps[-2].planned if len(state.steps) > 1 else None
