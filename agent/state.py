@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from deixis.browser.actions import Action
 from deixis.browser.types import Change, Frozen, Hit, Pointing, Reading
 
+NOT_FOUND = "not found:"
+"""How the error of a step begins whose target is not on the screen."""
 ItemStatus = Literal["pending", "active", "done", "failed", "skipped"]
 
 
@@ -134,3 +136,8 @@ class Episode(Frozen):
     @property
     def steps(self) -> list[Step]:
         return self.state.steps
+
+
+def is_not_found(error: str) -> bool:
+    """Whether a step's error says that its target is not on the screen."""
+    return error.startswith(NOT_FOUND)

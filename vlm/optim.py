@@ -61,8 +61,11 @@ class Muon(torch.optim.Optimizer):
 
 
 def _inner(name: str, parameter: Tensor) -> bool:
-    """Whether Muon is for it: a dense matrix or convolution that is neither an embedding nor a head."""
-    heads = ("embed.weight", "kind.weight", "read_head", "absent", "decoder.spell")
+    """Whether Muon is for it: a dense matrix or convolution of the image side that is neither an embedding nor a head.
+
+    The decoder is left to AdamW: its matrices are many, and the iteration would cost more than it saves.
+    """
+    heads = ("embed.weight", "kind.weight", "read_head", "absent", "decoder.", "connector.pool")
     return parameter.ndim >= 2 and parameter.flatten(1).shape[1] > 40 and min(parameter.flatten(1).shape) > 16 and not any(head in name for head in heads)
 
 

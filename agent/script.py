@@ -1,0 +1,169 @@
+"""Scripts: a task as YAML, for the InstructionPlanner.
+
+    url: http://127.0.0.1:8000/admin/        # optional; --url wins
+    vars: {name: ada}                        # optional; --var wins
+    steps:
+      - log in as {name} with password {password}     # plain English,
+      - click: Add group                              # or one verb with what belongs to it
+      - type: {text: Editors, into: Name, submit: false}
+      - fill: {First name: Grace, Last name: Hopper}
+      - select: {option: Blue, in: Colour}
+      - expect: {what: the message, text: was added}
+      - read: the message
+
+A mapping's values are taken verbatim, apart from `{variables}`. Knows no screen and no state.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from pydantic import ValidationError
+
+from deixis.agent.grammar import FAR, PAGE, SEARCH_FIELD, Clause, clauses
+from deixis.browser.actions import (
+    Action,
+    AnswerDialog,
+    Back,
+    Check,
+    Click,
+    Drag,
+    Expect,
+    Forward,
+    Goto,
+    Hover,
+    Press,
+    Read,
+    Reload,
+    Scroll,
+    Select,
+    Type,
+    Upload,
+    Wait,
+)
+from deixis.browser.errors import UsageError
+
+KEYS = {"url", "vars", "steps", "name"}
+
+
+class Script(NamedTuple):
+    clauses: list[Clause]
+    goal: str
+    url: str | None
+
+
+def _fill(value: Any) -> list[Action]:
+    return [Type(text=str(text), target=str(field)) for field, text in value.items()]
+
+
+def _login(value: Any) -> list[Action]:
+    return [Type(text=str(value["name"]), target="the username field"), Type(text=str(value["password"]), target="the password field"), Click(target="the log in button")]
+
+
+def _scroll(value: Any) -> list[Action]:
+    way = value if isinstance(value, str) else "down"
+    amount = {"down": PAGE, "up": -PAGE, "bottom": FAR, "top": -FAR}.get(way)
+    if isinstance(value, Mapping):
+        return [Scroll(target=value.get("in"), dx=float(value.get("dx", 0)), dy=float(value.get("dy", PAGE)))]
+    if amount is None:
+        raise ValueError("scroll takes down, up, bottom, top, or {dy: PIXELS, in: TARGET}")
+    return [Scroll(dy=amount)]
+
+
+def _expect(value: Any) -> list[Action]:
+    if isinstance(value, Mapping):
+        return [Expect(what=str(value["what"]), text=str(value["text"]) if "text" in value else None, absent=bool(value.get("absent", False)))]
+    return [Expect(what=str(value), text=str(value))]
+
+
+def _wait(value: Any) -> list[Action]:
+    if isinstance(value, int | float):
+        return [Wait(seconds=value)]
+    return [Wait(target=str(value["for"]), seconds=float(value.get("seconds", 15)))] if isinstance(value, Mapping) else [Wait(target=str(value), seconds=15)]
+
+
+VERBS: dict[str, Callable[[Any], list[Action]]] = {
+    "click": lambda v: [Click(target=str(v))],
+    "open": lambda v: [Click(target=str(v))],
+    "double_click": lambda v: [Click(target=str(v), count=2)],
+    "right_click": lambda v: [Click(target=str(v), button="right")],
+    "hover": lambda v: [Hover(target=str(v))],
+    "drag": lambda v: [Drag(start=str(v["from"]), end=str(v["to"]))],
+    "type": lambda v: [Type(text=str(v["text"]), target=v.get("into"), clear=bool(v.get("clear", True)), submit=bool(v.get("submit", False)))],
+    "fill": _fill,
+    "clear": lambda v: [Type(text="", target=str(v))],
+    "search": lambda v: [Type(text=str(v), target=SEARCH_FIELD, submit=True)],
+    "press": lambda v: [Press(keys=str(v))],
+    "check": lambda v: [Check(target=str(v))],
+    "uncheck": lambda v: [Check(target=str(v), checked=False)],
+    "select": lambda v: [Select(target=str(v["in"]), option=str(v["option"]))],
+    "upload": lambda v: [Upload(target=str(v["to"]), files=tuple(map(str, v["files"])))],
+    "log_in": _login,
+    "goto": lambda v: [Goto(url=str(v))],
+    "back": lambda v: [Back()],
+    "forward": lambda v: [Forward()],
+    "reload": lambda v: [Reload()],
+    "scroll": _scroll,
+    "wait": _wait,
+    "dialog": lambda v: [AnswerDialog(accept=str(v).lower() in {"accept", "true", "ok"})],
+    "read": lambda v: [Read(question=str(v))],
+    "expect": _expect,
+}
+
+
+def read_script(path: Path, variables: Mapping[str, str]) -> Script:
+    """The clauses of a YAML file; UsageError naming the step that is not understood."""
+    try:
+        data = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the script {str(path)!r} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"the script {str(path)!r} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("steps"), list):
+        raise UsageError(f"the script {str(path)!r} has no list of steps: write `steps:` and a line `- click: NAME` below it")
+    if unknown := set(data) - KEYS:
+        raise UsageError(f"the script {str(path)!r} has unknown keys {sorted(unknown)}: it may have {sorted(KEYS)}")
+    values = {str(k): str(v) for k, v in (data.get("vars") or {}).items()} | dict(variables)
+    found = [clause for n, step in enumerate(data["steps"], 1) for clause in _step(step, n, values)]
+    if not found:
+        raise UsageError(f"the script {str(path)!r} has no steps")
+    return Script(found, str(data.get("name") or path.stem), data.get("url") and _filled(data["url"], values))
+
+
+def _step(step: Any, number: int, variables: Mapping[str, str]) -> list[Clause]:
+    if isinstance(step, str) and step in VERBS and step in {"back", "forward", "reload"}:
+        return [Clause(step, tuple(VERBS[step](None)))]
+    if isinstance(step, str):
+        return clauses(step, variables)
+    if not isinstance(step, dict) or len(step) != 1:
+        raise UsageError(f"step {number} ({step!r}) must be a sentence or one verb with its value")
+    (verb, value), shown = next(iter(step.items())), yaml.safe_dump(step, default_flow_style=True, allow_unicode=True, width=1000).strip().strip("{}")
+    if verb not in VERBS:
+        raise UsageError(f"step {number} has the unknown verb {verb!r}: I know {', '.join(sorted(VERBS))}")
+    if value is None and verb not in {"back", "forward", "reload"}:
+        raise UsageError(f"step {number} ({shown}) has no value")
+    try:
+        return [Clause(shown, tuple(VERBS[verb](_filled(value, variables))))]
+    except KeyError as error:
+        raise UsageError(f"step {number} ({shown}) lacks {error.args[0]!r}") from error
+    except (ValueError, TypeError, AttributeError, ValidationError) as error:
+        raise UsageError(f"step {number} ({shown}) is not understood: {' '.join(str(error).split())}") from error
+
+
+def _filled(value: Any, variables: Mapping[str, str]) -> Any:
+    """The value with its `{variables}` replaced, all the way down."""
+    if isinstance(value, str):
+        return re.sub(r"\{(\w+)\}", lambda m: _value(m[1], variables), value)
+    if isinstance(value, list):
+        return [_filled(part, variables) for part in value]
+    if isinstance(value, dict):
+        return {_filled(key, variables): _filled(part, variables) for key, part in value.items()}
+    return value
+
+
+def _value(name: str, variables: Mapping[str, str]) -> str:
+    if name not in variables:
+        raise UsageError(f"the script uses {{{name}}} but gives it no value: add it to `vars:` or as --var {name}=VALUE")
+    return str(variables[name])
