@@ -1,0 +1,110 @@
+"""The journal of a run: JSON lines, flushed to disk at every step, and the pictures beside them.
+
+The first line says what was asked of whom, then comes a line a step, the last one tells how it ended. Whatever happens
+in between, what was written stays readable: a last line cut in two is passed over, a missing end means `interrupted`.
+Knows no browser and no model.
+"""
+
+import json
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from deixis.agent.state import Episode, Outcome, PlanItem, Step, TaskState
+from deixis.browser.errors import UsageError
+
+FILE = "journal.jsonl"
+
+
+def default_folder(goal: str, below: Path = Path("runs")) -> Path:
+    """A new folder named by time and task."""
+    slug = re.sub(r"[^a-z0-9]+", "-", goal.lower()).strip("-")[:40].strip("-") or "run"
+    stem = below / f"{datetime.now():%Y%m%d-%H%M%S}-{slug}"
+    return next(path for n in range(1000) if not (path := stem if not n else stem.with_name(f"{stem.name}-{n}")).exists())
+
+
+class Journal:
+    """Writes one run; a context manager. Make it with `open`."""
+
+    def __init__(self, folder: Path, handle: Any) -> None:
+        self.folder, self._handle = folder, handle
+        self._plan: list[PlanItem] = []
+        self._state: TaskState | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Begins a journal in a folder, made with mode 0700; UsageError when another run was written there."""
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return cls(folder, (folder / FILE).open("x", encoding="utf-8"))
+        except FileExistsError as error:
+            raise UsageError(f"{str(folder)!r} already holds a run: give --out another folder") from error
+        except OSError as error:
+            raise UsageError(f"{str(folder)!r} cannot be written to ({error.strerror}): give --out another folder") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._handle.close()
+
+    def header(self, state: TaskState, **about: str) -> None:
+        """The first line: the goal, the plan, and url, model, weights_sha256 and started as keywords."""
+        self._state = state
+        self._write({"kind": "run", "goal": state.goal, "plan": [item.model_dump() for item in state.plan], **about})
+
+    def step(self, step: Step, png: bytes) -> Step:
+        """Saves the picture, then the line; returns the step with the picture's file name in it."""
+        name = f"step-{step.index:03d}.png"
+        (self.folder / name).write_bytes(png)
+        step = step.model_copy(update={"screenshot": name})
+        plan = [item.model_dump() for item in self._state.plan] if self._state else []
+        self._write({"kind": "step", "step": step.model_dump(mode="json"), "plan": plan})
+        return step
+
+    def end(self, episode: Episode) -> None:
+        """The last line: the outcome; steps and pictures are not repeated."""
+        data = episode.model_dump(mode="json", exclude={"state"})
+        left = episode.state.model_dump(mode="json", exclude={"steps"})
+        self._write({"kind": "end", "episode": data, "state": left})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._handle.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._handle.flush()
+        os.fsync(self._handle.fileno())
+
+
+def read_journal(folder: Path) -> Episode:
+    """The episode of a run's folder, as far as it was written; UsageError when there is none."""
+    try:
+        text = (folder / FILE).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{str(folder)!r} is no folder of a run: it has no {FILE}") from error
+    lines = [parsed for line in text.splitlines() if (parsed := _parsed(line)) is not None]
+    head: dict[str, Any] = next((line for line in lines if line["kind"] == "run"), {})
+    steps = [line for line in lines if line["kind"] == "step"]
+    end = next((line for line in lines if line["kind"] == "end"), None)
+    try:
+        plan = steps[-1]["plan"] if steps else head.get("plan", [])
+        state = TaskState(goal=head.get("goal", ""), plan=plan, steps=[Step.model_validate(line["step"]) for line in steps])
+        if end is not None:
+            state = TaskState.model_validate(end["state"] | {"steps": state.steps})
+            return Episode.model_validate(end["episode"] | {"state": state})
+        about = {key: head.get(key, "") for key in ("url", "model", "weights_sha256", "started")}
+        return Episode(task_id=folder.name, outcome=Outcome.INTERRUPTED, reason="the journal has no end: the run was cut off", state=state, **about)
+    except (ValidationError, KeyError) as error:
+        raise UsageError(f"the journal in {str(folder)!r} was written by another version of deixis ({error})") from error
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    """A line of the journal; None for one that was cut off."""
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) and "kind" in value else None
