@@ -19,7 +19,7 @@ from rich.console import Console
 
 from deixis.agent.state import Episode, Outcome, Step
 from deixis.browser.actions import describe
-from deixis.browser.errors import DeixisError, UsageError
+from deixis.browser.errors import DeixisError, SetupError, UsageError
 
 app = typer.Typer(help="Web agents that act from what they see.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(stderr=True)
@@ -179,13 +179,11 @@ def point(
     as_json: Json = False,
 ) -> None:
     """Says where things are: one line a target, in CSS pixels."""
-    from deixis.agent.api import load_pointer
+    from deixis.agent import picture
+    from deixis.agent.api import in_own_loop, load_pointer
     from deixis.agent.report import annotate
 
-    from_page = _is_url(place)
-    if not from_page and not Path(place).is_file():
-        raise UsageError(f"{place!r} is neither an image file nor a URL")
-    screenshot = _picture_of(place, viewport, scale) if from_page else _picture_from(Path(place), scale)
+    screenshot = in_own_loop(picture.of_page(place, *_pair(viewport), scale)) if _is_url(place) else picture.from_file(Path(place), scale)
     pointings = load_pointer(model).point_many(screenshot, targets)
     for found in pointings:
         x, y = (round(found.point.x, 1), round(found.point.y, 1)) if found.found and found.point else (None, None)
@@ -198,35 +196,6 @@ def point(
     if save:
         save.write_bytes(annotate(screenshot.png, [p for p in pointings if p.found], screenshot.width))
     raise typer.Exit(0 if all(found.found for found in pointings) else 1)
-
-
-def _picture_from(path: Path, scale: float) -> Any:
-    """An image file as a screenshot; its pixels divided by the scale are CSS pixels."""
-    import io
-
-    from deixis.browser.types import Screenshot
-    from deixis.vlm.image import open_image
-
-    if scale <= 0:
-        raise UsageError(f"--scale {scale:g} must be above 0")
-    image = open_image(path.read_bytes(), str(path))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return Screenshot(png=buffer.getvalue(), width=max(1, round(image.width / scale)), height=max(1, round(image.height / scale)))
-
-
-def _picture_of(url: str, viewport: str, scale: float) -> Any:
-    from deixis.agent.api import in_own_loop
-    from deixis.browser.session import Session, SessionConfig
-
-    width, height = _pair(viewport)
-
-    async def look() -> Any:
-        async with Session(SessionConfig(width=width, height=height, scale=scale)) as session:
-            await session.start(url)
-            return await session.look()
-
-    return in_own_loop(look())
 
 
 @app.command()
@@ -247,9 +216,12 @@ def show(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> No
 @app.command()
 def setup() -> None:
     """Finds a browser, or installs one; without the rights to, says the one line to run."""
-    from deixis.browser.launch import install
+    from deixis.browser.launch import install, install_command
 
-    print(f"browser: {install()}")
+    browser = install()
+    if browser is None:
+        raise SetupError(f"no browser is here and it takes your password to install one; run: {' '.join(install_command())}")
+    print(f"browser: {browser}")
 
 
 @app.command()

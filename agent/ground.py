@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from deixis.agent.protocols import Pointer
 from deixis.browser.actions import BrowserAction, Check, Click, Drag, Hover, Scroll, Select, Type, Upload
-from deixis.browser.types import Hit, Point, Pointing, Screenshot
+from deixis.browser.types import Change, Hit, Point, Pointing, Screenshot
 
 Source = Literal["first", "alternative", "second_look"]
 CHECKABLE = {"checkbox", "radio", "switch", "menuitemcheckbox", "menuitemradio", "option"}
@@ -90,3 +90,11 @@ def refusal(action: BrowserAction, hit: Hit | None) -> str | None:
         (isinstance(action, Select | Upload | Click) and not hit.interactive, "it reacts to nothing"),
     )
     return next((f"{what}: {why}" for applies, why in wrong if applies), None)
+
+
+def changed(hit: Hit | None, change: Change | None) -> bool:
+    """Whether an action did something. Focus alone counts only where one can type: any button takes it."""
+    if change is None:
+        return False
+    typed_into = hit is None or hit.editable
+    return change.model_copy(update={"focus": change.focus and typed_into}).any

@@ -96,7 +96,7 @@ class Loop:
         thinks = isinstance(action, Read | Expect | Finish | GiveUp)
         step = Step(
             index=len(state.steps), item=state.active, planned=action, performed=done.performed, pointing=done.pointing, hit=done.hit,
-            attempts=tuple(done.attempts), changed=None if thinks else bool(done.change and done.change.any), change=done.change,
+            attempts=tuple(done.attempts), changed=None if thinks else ground.changed(done.hit, done.change), change=done.change,
             reading=done.reading, url=screenshot.url, title=screenshot.title, width=screenshot.width, height=screenshot.height, error=done.error,
             timings=Timings(screenshot=looked - start, deciding=decided - looked, total=perf_counter() - start, **done.seconds),
         )  # fmt: skip
@@ -164,7 +164,7 @@ class Loop:
         done.attempts.append(Attempt(source=guess.source, pointing=guess.pointing, hit=hit, refused=refused, change=change))
         if done.pointing is None:
             done.pointing, done.hit = guess.pointing, hit
-        return change is not None and (change.any or isinstance(action, Check | Hover | Drag))
+        return ground.changed(hit, change) or (change is not None and isinstance(action, Check | Hover | Drag))
 
     async def _act(self, action: BrowserAction, done: Done) -> Change:
         change = await self.browser.act(action)

@@ -1,0 +1,129 @@
+"""The loop with a real browser and a pointer that knows its answers: gate, verify, second looks, limits, journal."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from deixis.agent.journal import Journal, read_journal
+from deixis.agent.loop import Limits, Loop
+from deixis.agent.planner import InstructionPlanner
+from deixis.agent.protocols import Planner, Pointer
+from deixis.agent.state import Outcome, Step, TaskState
+from deixis.browser.actions import Click, Expect, Press, Read, Type
+from deixis.browser.session import Session
+from deixis.browser.types import Point
+from tests.fakes import FixedPointer, LookingPointer, ScriptedPlanner
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PAGE = """<!doctype html><body style="margin:0"><style>*{position:absolute;width:100px;height:30px;box-sizing:border-box}
+body,html,style,script{position:static;width:auto;height:auto}</style>
+<p style="left:0;top:0;margin:0">plain text</p>
+<button style="left:200px;top:0" onclick="out.textContent='saved'">Save</button>
+<button style="left:400px;top:0" disabled>Off</button>
+<button style="left:600px;top:0" onclick="">Dead</button>
+<input style="left:0;top:100px" id=name><input style="left:200px;top:100px" id=pw type=password>
+<input type=checkbox style="left:400px;top:100px" id=box>
+<div style="left:0;top:200px" id=out></div>
+<a style="left:0;top:1500px" href="#" onclick="out.textContent='far'">Far</a></body>"""
+TEXT, SAVE, OFF, DEAD = Point(x=40, y=15), Point(x=250, y=15), Point(x=450, y=15), Point(x=650, y=15)
+NAME, BOX, OUT = Point(x=50, y=115), Point(x=450, y=115), Point(x=20, y=208)
+
+
+async def work(session: Session, folder: Path, planner: Planner, pointer: Pointer, limits: Limits | None = None) -> tuple[Outcome, TaskState]:
+    await session.page.set_content(PAGE)
+    state = TaskState(goal="test")
+    with Journal.open(folder / "run") as journal:
+        planner.begin(state)
+        journal.header(state, url="about:blank", model="fixed", weights_sha256="", started="")
+        outcome, _ = await Loop(planner, pointer, session, limits or Limits(), journal).run(state)
+    assert [s.index for s in read_journal(folder / "run").steps] == list(range(len(state.steps)))
+    return outcome, state
+
+
+async def test_words_become_a_click_that_is_verified(browser_session: Session, tmp_path: Path) -> None:
+    outcome, state = await work(browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), FixedPointer({"Save": SAVE}))
+    step = state.steps[0]
+    assert outcome is Outcome.FINISHED and step.changed and step.performed == Click(target=SAVE)
+    assert step.hit is not None and step.hit.name == "Save" and step.timings.total > step.timings.acting > 0
+    assert await browser_session.page.inner_text("#out") == "saved"
+
+
+async def test_what_the_gate_refuses_leads_to_the_next_best_point(browser_session: Session, tmp_path: Path) -> None:
+    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), FixedPointer({"Save": [TEXT, OFF, SAVE]}))
+    refused = [a.refused for a in state.steps[0].attempts]
+    assert "reacts to nothing" in (refused[0] or "") and "disabled" in (refused[1] or "") and refused[2] is None
+    assert state.steps[0].performed == Click(target=SAVE)
+
+
+async def test_a_click_that_changes_nothing_leads_to_a_second_look(browser_session: Session, tmp_path: Path) -> None:
+    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), LookingPointer({"Save": DEAD}, SAVE))
+    assert [a.source for a in state.steps[0].attempts] == ["first", "second_look"]
+    assert state.steps[0].changed and state.steps[0].performed == Click(target=SAVE)
+
+
+async def test_all_refused_is_an_error_that_says_what_was_there(browser_session: Session, tmp_path: Path) -> None:
+    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Type(text="x", target="Name")), FixedPointer({"Name": SAVE}))
+    assert state.steps[0].performed is None and "'Save': nothing can be typed there" in (state.steps[0].error or "")
+
+
+async def test_without_the_gate_the_first_point_is_clicked_whatever_is_there(browser_session: Session, tmp_path: Path) -> None:
+    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Click(target="x")), FixedPointer({"x": OFF}), Limits(gate=False))
+    assert state.steps[0].attempts[0].refused is None and state.steps[0].attempts[0].hit is None
+
+
+async def test_an_absent_target_is_looked_for_by_scrolling_and_then_given_up(browser_session: Session, tmp_path: Path) -> None:
+    outcome, state = await work(browser_session, tmp_path, InstructionPlanner.from_text("click 'Nowhere'"), FixedPointer({}))
+    assert outcome is Outcome.GAVE_UP and "Nowhere" in state.steps[-1].planned.reason  # type: ignore[union-attr]
+    assert {s.planned.kind for s in state.steps} == {"click", "scroll", "give_up"}
+
+
+async def test_reading_and_expecting(browser_session: Session, tmp_path: Path) -> None:
+    planner = InstructionPlanner.from_text("click Save, expect the result to say 'saved', read the result")
+    outcome, state = await work(browser_session, tmp_path, planner, FixedPointer({"Save": SAVE, "the result": OUT}))
+    assert outcome is Outcome.FINISHED and state.answer == "saved"
+    assert state.steps[2].reading is not None and state.steps[2].reading.source == "dom" and state.steps[2].changed is None
+
+
+async def test_an_expectation_that_does_not_hold_fails_the_task(browser_session: Session, tmp_path: Path) -> None:
+    planner = InstructionPlanner.from_text("expect the result to say 'saved'")
+    outcome, state = await work(browser_session, tmp_path, planner, FixedPointer({"the result": OUT}))
+    assert outcome is Outcome.FAILED and state.plan[0].status == "failed"
+
+
+async def test_checking_twice_leaves_it_checked(browser_session: Session, tmp_path: Path) -> None:
+    planner = InstructionPlanner.from_text("check Box, check Box")
+    outcome, _ = await work(browser_session, tmp_path, planner, FixedPointer({"Box": BOX}))
+    assert outcome is Outcome.FINISHED and await browser_session.page.is_checked("#box")
+
+
+async def test_limits_end_a_run(browser_session: Session, tmp_path: Path) -> None:
+    many = [Press(keys="Tab") if k % 2 else Click(target="Save") for k in range(40)]
+    outcome, state = await work(browser_session, tmp_path, ScriptedPlanner(*many), FixedPointer({"Save": SAVE}), Limits(max_steps=5))
+    assert outcome is Outcome.STEP_LIMIT and len(state.steps) == 5
+
+
+async def test_the_same_step_over_and_over_is_a_cycle(browser_session: Session, tmp_path: Path) -> None:
+    outcome, state = await work(browser_session, tmp_path, ScriptedPlanner(*[Click(target="x")] * 40), FixedPointer({}))
+    assert outcome is Outcome.CYCLE and len(state.steps) == 6
+
+
+async def test_cancelling_in_the_middle_keeps_the_journal(browser_session: Session, tmp_path: Path) -> None:
+    await browser_session.page.set_content(PAGE)
+    state, seen = TaskState(goal="test"), asyncio.Event()
+    with Journal.open(tmp_path / "run") as journal:
+        planner = ScriptedPlanner(Click(target="Save"), Read(question="never"), Expect(what="never"), Click(target="Save"))
+        loop = Loop(planner, FixedPointer({"Save": SAVE}), browser_session, Limits(), journal)
+
+        def note(step: Step) -> None:
+            seen.set()
+
+        loop.on_step = note
+        task = asyncio.create_task(loop.run(state))
+        await seen.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    episode = read_journal(tmp_path / "run")
+    assert episode.outcome is Outcome.INTERRUPTED and len(episode.steps) == len(state.steps) >= 1
