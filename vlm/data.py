@@ -54,6 +54,8 @@ class Example(NamedTuple):
     texts: list[str]
     answers: Tensor
     """(A, cells + 1) bool for the sentences; the last column is "absent"."""
+    dense: bool = False
+    """Nothing but text, drawn for reading."""
 
 
 def letter_class(letter: str) -> int:
@@ -159,7 +161,7 @@ class Examples(IterableDataset[list[Example]]):
     def one(self, rng: Random) -> Example:
         if rng.random() < self.dense:
             size = (self.config.image.tile_width, self.config.image.tile_height)
-            return self.example(*dense_screen(rng, *size), Tile(0, 0, *size, (0, 0, 0, 0)), rng)
+            return self.example(*dense_screen(rng, *size), Tile(0, 0, *size, (0, 0, 0, 0)), rng)._replace(dense=True)
         while True:
             image, screen = self.screens.open(rng.choice(self.screens.files))
             if len(screen["words"]) + 4 * len(screen["els"]) < 20:

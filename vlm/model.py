@@ -78,22 +78,15 @@ class Nano(nn.Module):
 
     # the image
 
-    def encode_tiles(self, tiles: Tensor, overview: Tensor, origin: Tensor, scale: Tensor) -> tuple[Tensor, ...]:
-        """Tiles (N, 3, H, W) with their pages' overviews (N, 3, h, w) -> cells, text keys, context keys, tokens."""
-        cells = self.stem(tiles)
-        tokens, whole = self.vit(cells, self.stem(overview), origin, scale)
-        text, context = self.connector.keys(cells, tokens)
-        assert context is not None
-        return cells, text, context, tokens, whole
-
     def encode(self, page: Prepared) -> Encoded:
         """A whole page; the work is done once, whatever is asked of it afterwards."""
         origin = torch.tensor([[tile.x, tile.y] for tile in page.plan], dtype=torch.float32)
         n = len(page.plan)
         scale = torch.full((n,), page.overview_scale)
-        cells, text, context, tokens, whole = self.encode_tiles(
-            page.tiles, page.overview.expand(n, -1, -1, -1), origin, scale
-        )
+        cells, small = self.stem(page.tiles), self.stem(page.overview)
+        tokens, whole = self.vit(cells, small.expand(n, -1, -1, -1), origin, scale)
+        text, context = self.connector.keys(cells, tokens)
+        assert context is not None
         prefix = torch.cat(
             [self.connector.prefix(tokens, origin).flatten(0, 1), self.connector.whole(whole.mean(0))]
         )  # (M, D)

@@ -62,34 +62,42 @@ def letter_loss(model: Nano, cells: Tensor, letters: Tensor) -> tuple[Tensor, fl
 
 
 def step(model: Nano, batch: list[Example], stage: str) -> Losses:
-    """Forward pass over a few tiles; the losses are means over tiles."""
-    tiles = torch.stack([e.tile for e in batch])
-    zero = torch.zeros(())
-    if stage == "read":
-        cells = model.stem(tiles)
-        text, context = model.connector.keys(cells, None)
-    else:
-        overview, origin = torch.stack([e.overview for e in batch]), torch.stack([e.origin for e in batch])
-        scale = torch.tensor([e.scale for e in batch])
-        cells, text, context, tokens, whole = model.encode_tiles(tiles, overview, origin, scale)
-        prefix = torch.cat([model.connector.prefix(tokens, origin), model.connector.whole(whole)], 1)
+    """Forward pass over a few tiles; the losses are means over tiles.
+
+    Tiles that are nothing but text teach the stem only: layout and questions have nothing to learn from them.
+    """
+    batch = sorted(batch, key=lambda example: example.dense)
+    full = [e for e in batch if not e.dense] if stage == "point" else []
+    cells = model.stem(torch.stack([e.tile for e in batch]))
     letters, letter_rate = letter_loss(model, cells, torch.stack([e.letters for e in batch]))
-    names, asked, rates = [], [], []
+    names, rates = [], []
+    text, context, asked, asked_rate = _full(model, full, cells[: len(full)]) if full else (None, None, torch.zeros(()), 0.0)
+    local, _ = model.connector.keys(cells[len(full) :], None)
     for i, example in enumerate(batch):
-        keys = text[i].flatten(0, 1)
-        loss, rate = placed(model.scores(model.spelled(example.codes), None, keys, None), example.places)
+        keys = text[i] if text is not None and i < len(full) else local[i - len(full)]
+        loss, rate = placed(model.scores(model.spelled(example.codes), None, keys.flatten(0, 1), None), example.places)
         names.append(loss)
-        if context is None:
-            rates.append((rate, 0.0))
-            continue
+        rates.append(rate)
+    return Losses(letters, torch.stack(names).mean(), asked, letter_rate, sum(rates) / len(rates), asked_rate)
+
+
+def _full(model: Nano, batch: list[Example], cells: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
+    """Transformer, connector and decoder on tiles of screens: both kinds of keys, loss and hit rate of sentences."""
+    overview, origin = torch.stack([e.overview for e in batch]), torch.stack([e.origin for e in batch])
+    scale = torch.tensor([e.scale for e in batch])
+    tokens, whole = model.vit(cells, model.stem(overview), origin, scale)
+    text, context = model.connector.keys(cells, tokens)
+    assert context is not None
+    prefix = torch.cat([model.connector.prefix(tokens, origin), model.connector.whole(whole)], 1)
+    losses, rates = [], []
+    for i, example in enumerate(batch):
         question = questions(example.texts, model.config.decoder.max_bytes)
         query, about, absent = model.queries(question, model.decoder.look(prefix[i : i + 1]))
-        logits = model.scores(query, about, keys, context[i].flatten(0, 1))
-        loss, asked_rate = placed(torch.cat([logits, absent[:, None]], 1), example.answers)
-        asked.append(loss)
-        rates.append((rate, asked_rate))
-    name_rate, asked_rate = (sum(column) / len(rates) for column in zip(*rates, strict=True))
-    return Losses(letters, torch.stack(names).mean(), torch.stack(asked).mean() if asked else zero, letter_rate, name_rate, asked_rate)
+        logits = model.scores(query, about, text[i].flatten(0, 1), context[i].flatten(0, 1))
+        loss, rate = placed(torch.cat([logits, absent[:, None]], 1), example.answers)
+        losses.append(loss)
+        rates.append(rate)
+    return text, context, torch.stack(losses).mean(), sum(rates) / len(rates)
 
 
 class Trainer:
