@@ -121,7 +121,7 @@ def _log_in(m: re.Match[str], held: Held) -> list[Action]:
     if m["user"] is None:
         return [Click(target="log in")]
     user, password = _needed(m["user"], held, "the user name"), _needed(m["password"], held, "the password")
-    return [Type(text=user, target="the username field"), Type(text=password, target="the password field"), Click(target="the log in button")]
+    return [Type(text=user, target="username"), Type(text=password, target="password"), Click(target="log in")]
 
 
 @shape(r"(?:go |navigate )?back(?: to the (?:previous|last) page)?")
@@ -342,6 +342,8 @@ click, press, tap, push, hit, hover, move, drag, read, tell me, get, report, not
 _STARTS = "|".join(sorted((re.escape(verb.strip()).replace(r"\ ", "[ -]?") for verb in VERBS), key=len, reverse=True))
 _STRONG = re.compile(r"\s*(?:[\n;]|(?<=[^\d\s])\.(?=\s|$)|(?:,\s*)?(?:\band\s+)?\b(?:then|after that|afterwards|finally)\b,?|→)\s*", re.I)
 _WEAK = re.compile(rf"\s*(?:,\s*(?:and\s+)?|\s+and\s+)(?={POLITE}(?:{_STARTS})\b)", re.I)
+_LISTS = re.compile(rf"{POLITE}(?:type|enter|write|input|put|fill|set|change|check|tick|enable|turn on|uncheck|untick|disable|turn off|upload|attach|log|sign|search)\b", re.I)
+"""Verbs that take several things with commas between them."""
 _BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d+[.):])\s+")
 
 
@@ -351,7 +353,8 @@ def clauses(text: str, variables: Mapping[str, str]) -> list[Clause]:
     lines = "\n".join(_BULLET.sub("", line) for line in held.text.splitlines())
     joined = re.sub(r"(?<=,)\s*\n\s*|(?<=\band)\s*\n\s*", " ", lines)
     pieces = [part.strip(" ,") for strong in _STRONG.split(joined) for part in _WEAK.split(strong)]
-    found = [_clause(piece, held) for piece in pieces if piece]
+    pieces = [part for piece in pieces for part in ([piece] if _LISTS.match(piece) else piece.split(","))]
+    found = [_clause(piece.strip(" ,"), held) for piece in pieces if piece.strip(" ,")]
     if not found:
         raise UsageError("the task is empty: say what to do, for example: click 'Save'")
     return found

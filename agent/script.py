@@ -59,7 +59,7 @@ def _fill(value: Any) -> list[Action]:
 
 
 def _login(value: Any) -> list[Action]:
-    return [Type(text=str(value["name"]), target="the username field"), Type(text=str(value["password"]), target="the password field"), Click(target="the log in button")]
+    return [Type(text=str(value["name"]), target="username"), Type(text=str(value["password"]), target="password"), Click(target="log in")]
 
 
 def _scroll(value: Any) -> list[Action]:

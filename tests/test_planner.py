@@ -1,0 +1,267 @@
+"""Plain English and YAML become the right actions, and the plan is walked as it should be."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deixis.agent.planner import InstructionPlanner
+from deixis.agent.state import NOT_FOUND, Step, TaskState
+from deixis.browser.actions import (
+    Action,
+    AnswerDialog,
+    Back,
+    Check,
+    Click,
+    Drag,
+    Expect,
+    Finish,
+    GiveUp,
+    Goto,
+    Hover,
+    Press,
+    Read,
+    Scroll,
+    Select,
+    SwitchTab,
+    Type,
+    Upload,
+    Wait,
+)
+from deixis.browser.errors import UsageError
+from deixis.browser.types import Dialog, Reading, Screenshot
+
+LOG_IN = [Type(text="ada", target="username"), Type(text="x", target="password"), Click(target="log in")]
+CASES: list[tuple[str, list[Action]]] = [
+    ("log in as ada with password x", [*LOG_IN]),
+    ("sign in as ada using password 'x'.", [*LOG_IN]),
+    ("log in as ada with password x, open Groups, click 'Add group', type Editors into Name, press Save, then read the message",
+     [*LOG_IN, Click(target="Groups"), Click(target="Add group"), Type(text="Editors", target="Name"), Click(target="Save"), Read(question="the message")]),
+    ("log out", [Click(target="log out")]),
+    ("Please click the Save button", [Click(target="the Save button")]),
+    ("click 'Copy, then paste and press Enter'", [Click(target="Copy, then paste and press Enter")]),
+    ("click “Save” and tap ‘Go on’ then hit `Stop`", [Click(target="Save"), Click(target="Go on"), Click(target="Stop")]),
+    ("click Don't save and press Enter", [Click(target="Don't save"), Press(keys="Enter")]),
+    ("press Save and continue editing", [Click(target="Save and continue editing")]),
+    ("press control + shift + k, press Esc", [Press(keys="Control+Shift+K"), Press(keys="Escape")]),
+    ("press 'Enter'", [Click(target="Enter")]),
+    ("click the Delete in the row of Alice, click the second Edit", [Click(target="the Delete in the row of Alice"), Click(target="the second Edit")]),
+    ("type ada into Username and secret into Password", [Type(text="ada", target="Username"), Type(text="secret", target="Password")]),
+    ("fill Username with ada, Password with 'x, y' and Password confirmation with 'x, y'",
+     [Type(text="ada", target="Username"), Type(text="x, y", target="Password"), Type(text="x, y", target="Password confirmation")]),
+    ("set Quantity to 3", [Type(text="3", target="Quantity")]),
+    ("type 'hello world'", [Type(text="hello world")]),
+    ("type in hello", [Type(text="hello")]),
+    ("clear the Name field", [Type(text="", target="the Name field")]),
+    ("search for blue and green socks", [Type(text="blue and green socks", target="the search field", submit=True)]),
+    ("check Staff status and Active, untick Superuser", [Check(target="Staff status"), Check(target="Active"), Check(target="Superuser", checked=False)]),
+    ("select 'Dark blue' in Colour", [Select(target="Colour", option="Dark blue")]),
+    ("choose Blue", [Click(target="Blue")]),
+    ("drag Card A onto the Done column", [Drag(start="Card A", end="the Done column")]),
+    ("hover over Products", [Hover(target="Products")]),
+    ("double-click the row of Bob; right-click the image", [Click(target="the row of Bob", count=2), Click(target="the image", button="right")]),
+    ("scroll down twice, scroll to the bottom, scroll up a page", [Scroll(dy=1200), Scroll(dy=100_000), Scroll(dy=-600)]),
+    ("scroll down 3 times in the list", [Scroll(target="the list", dy=1800)]),
+    ("scroll to Permissions", [Hover(target="Permissions")]),
+    ("wait for 'Saved, and done'", [Wait(target="Saved, and done", seconds=15)]),
+    ("wait 2 seconds", [Wait(seconds=2)]),
+    ("expect 'Saved'", [Expect(what="Saved", text="Saved")]),
+    ("make sure that the message says 'was added'", [Expect(what="the message", text="was added")]),
+    ("expect no error", [Expect(what="error", absent=True)]),
+    ("verify that Total is 42", [Expect(what="Total", text="42")]),
+    ("tell me the total", [Read(question="the total")]),
+    ("go to http://127.0.0.1:8000/a?b=c", [Goto(url="http://127.0.0.1:8000/a?b=c")]),
+    ("visit example.com/shop", [Goto(url="https://example.com/shop")]),
+    ("go back", [Back()]),
+    ("switch to tab 2", [SwitchTab(index=1)]),
+    ("accept the dialog", [AnswerDialog(accept=True)]),
+    ("upload 'a.txt' to Photo", [Upload(target="Photo", files=("a.txt",))]),
+    ("1. click A\n2) click B\n- click C\n", [Click(target="A"), Click(target="B"), Click(target="C")]),
+    ("First click A. After that, click B. Finally click C.", [Click(target="A"), Click(target="B"), Click(target="C")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "actions"), CASES, ids=[case[0][:50] for case in CASES])
+def test_english(text: str, actions: list[Action]) -> None:
+    assert [action for _, action in InstructionPlanner.from_text(text).todo] == actions
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("click A, frobnicate B", ["frobnicate B", "not understood"]),
+        ("clik Save", ["clik Save", "'click'"]),
+        ("type into Name", ["type into Name", "text to type is missing"]),
+        ("fill Name", ["fill Name", "value for 'Name' is missing"]),
+        ("log in as ada", ["log in as ada", "password is missing"]),
+        ("click", ["what to click is missing"]),
+        ("drag A", ["where to drag it is missing"]),
+        ("open {page}", ["{page}", "--var page=VALUE"]),
+        ("  ", ["empty"]),
+    ],
+)
+def test_what_is_not_understood_is_named(text: str, words: list[str]) -> None:
+    with pytest.raises(UsageError) as error:
+        InstructionPlanner.from_text(text)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_variables_are_taken_verbatim() -> None:
+    planner = InstructionPlanner.from_text("type {text} into Name, click '{text}'", {"text": "a, and then click b"})
+    assert [a for _, a in planner.todo] == [Type(text="a, and then click b", target="Name"), Click(target="a, and then click b")]
+
+
+@given(st.text(max_size=80))
+@settings(max_examples=400, deadline=None)
+def test_any_text_is_a_plan_or_a_usage_error(text: str) -> None:
+    try:
+        assert InstructionPlanner.from_text(text).todo
+    except UsageError:
+        pass
+
+
+@given(st.text(st.characters(blacklist_characters='"{}\ue000\ue001', blacklist_categories=["Cs"]), min_size=1, max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_quoted_text_survives(text: str) -> None:
+    planner = InstructionPlanner.from_text(f'type "{text}" into Name')
+    assert planner.todo[0][1] == Type(text=text.strip(), target="Name")
+
+
+SCRIPT = """
+url: http://127.0.0.1/
+vars: {name: ada}
+steps:
+  - log_in: {name: "{name}", password: "{password}"}
+  - click: "Add, then go"
+  - type: {text: Editors, into: Name, submit: true}
+  - fill: {First: Grace, Last: Hopper}
+  - select: {option: Blue, in: Colour}
+  - check: Staff
+  - expect: {what: the message, text: was added}
+  - scroll: bottom
+  - wait: 2
+  - back
+  - open Users, click 'Add user'
+  - read: the message
+"""
+
+
+def test_script(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(SCRIPT)
+    planner = InstructionPlanner.from_script(path, {"password": "x"})
+    assert planner.url == "http://127.0.0.1/"
+    assert [a for _, a in planner.todo] == [
+        *LOG_IN, Click(target="Add, then go"), Type(text="Editors", target="Name", submit=True), Type(text="Grace", target="First"),
+        Type(text="Hopper", target="Last"), Select(target="Colour", option="Blue"), Check(target="Staff"), Expect(what="the message", text="was added"),
+        Scroll(dy=100_000), Wait(seconds=2), Back(), Click(target="Users"), Click(target="Add user"), Read(question="the message"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("steps: [", "not valid YAML"),
+        ("click: Save", "no list of steps"),
+        ("steps: []", "no steps"),
+        ("steps: [{clck: Save}]", "unknown verb 'clck'"),
+        ("steps: [{type: {into: Name}}]", "lacks 'text'"),
+        ("steps: [{click: }]", "has no value"),
+        ("steps: [{click: '{who}'}]", "{who}"),
+        ("steps: [{scroll: sideways}]", "scroll takes"),
+        ("steps: [go on]\ncolour: red", "unknown keys ['colour']"),
+    ],
+)
+def test_bad_scripts_are_named(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as error:
+        InstructionPlanner.from_script(path)
+    assert words in str(error.value)
+
+
+def shot(scroll: float = 0, dialog: Dialog | None = None) -> Screenshot:
+    return Screenshot(png=b"", width=1280, height=720, scroll_y=scroll, dialog=dialog)
+
+
+class Walk:
+    """Plays the loop's part: takes decisions and says what came of them."""
+
+    def __init__(self, text: str) -> None:
+        self.planner, self.state, self.scroll, self.spare = InstructionPlanner.from_text(text), TaskState(goal=text), 0.0, 0.0
+        self.planner.begin(self.state)
+
+    def go(self, error: str | None = None, changed: bool = True, reading: str | None = None, dialog: Dialog | None = None) -> Action:
+        """One decision; the outcome given is what the next decision will see of it."""
+        action = self.planner.decide(self.state, shot(self.scroll, dialog))
+        if isinstance(action, Scroll):
+            self.scroll = min(max(self.scroll + action.dy, 0), self.spare)
+            error = None
+        read = Reading(text=reading, source="dom") if reading is not None else None
+        self.state.steps.append(Step(index=len(self.state.steps), planned=action, changed=changed, error=error, reading=read))
+        return action
+
+
+def test_a_plan_is_walked_and_ticked_off() -> None:
+    walk = Walk("log in as ada with password x, read the total")
+    assert [walk.go() for _ in range(3)] == LOG_IN
+    assert [item.status for item in walk.state.plan] == ["active", "pending"]
+    assert walk.go(reading="42") == Read(question="the total")
+    assert walk.go() == Finish(answer="42")
+    assert [item.status for item in walk.state.plan] == ["done", "done"] and walk.state.notes == ["the total: 42"]
+
+
+def test_what_is_not_found_is_looked_for_down_the_page() -> None:
+    walk = Walk("click Far")
+    walk.spare = 700
+    lost = f"{NOT_FOUND} 'Far' is not on the screen"
+    kinds = [walk.go(lost).kind for _ in range(6)]
+    assert kinds == ["click", "scroll", "click", "scroll", "click", "scroll"] and walk.scroll == 700
+    assert isinstance(end := walk.go(lost), GiveUp) and "Far" in end.reason and walk.state.plan[0].text in end.reason
+
+
+def test_a_target_found_after_scrolling_goes_on() -> None:
+    walk = Walk("click Far, click Near")
+    walk.spare = 2000
+    walk.go(f"{NOT_FOUND} 'Far'")
+    assert walk.go().kind == "scroll"
+    assert walk.go() == Click(target="Far")
+    assert walk.go() == Click(target="Near")
+
+
+def test_a_search_that_began_in_the_middle_looks_from_the_top_too() -> None:
+    walk = Walk("click Far")
+    walk.scroll, walk.spare = 300, 300
+    lost = f"{NOT_FOUND} 'Far'"
+    steps = [walk.go(lost) for _ in range(4)]
+    assert [s.kind for s in steps] == ["click", "scroll", "scroll", "click"] and walk.scroll == 0
+
+
+def test_a_refusal_is_tried_once_more_then_given_up() -> None:
+    walk = Walk("click Save")
+    assert walk.go("'Save' is disabled") == walk.go("'Save' is disabled") == Click(target="Save")
+    end = walk.go()
+    assert isinstance(end, GiveUp) and "disabled" in end.reason and walk.state.plan[0].status == "failed"
+
+
+def test_a_click_that_changes_nothing_is_given_up_but_a_check_is_not() -> None:
+    walk = Walk("click Save")
+    walk.go(changed=False), walk.go(changed=False)
+    assert isinstance(walk.go(), GiveUp)
+    walk = Walk("check Active")
+    walk.go(changed=False)
+    assert isinstance(walk.go(), Finish)
+
+
+def test_dialogs_are_answered() -> None:
+    walk = Walk("click Delete, click Next")
+    walk.go()
+    assert walk.go(dialog=Dialog(type="alert", message="hi")) == AnswerDialog(accept=True)
+    assert walk.go() == Click(target="Next")
+    walk = Walk("click Delete, accept the dialog")
+    walk.go()
+    assert walk.go(dialog=Dialog(type="confirm", message="sure?")) == AnswerDialog(accept=True)
+    walk = Walk("click Delete, click Next")
+    walk.go()
+    assert walk.go(dialog=Dialog(type="confirm", message="sure?")) == AnswerDialog(accept=False)

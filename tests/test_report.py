@@ -1,0 +1,108 @@
+"""The report in a real browser: everything is in it, points are where they were, nothing is fetched or executed."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.async_api import Browser, Page
+
+from deixis.agent.journal import Journal
+from deixis.agent.report import annotate, pointing_figures, write_report
+from deixis.agent.state import Attempt, Episode, Outcome, PlanItem, Step, TaskState, Timings
+from deixis.browser.actions import Click, GiveUp, Type
+from deixis.browser.types import Box, Candidate, Change, Hit, Point, Pointing
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+EVIL = "<script>window.hacked = true</script>"
+
+
+def picture(width: int = 640, height: int = 360) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "white").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def made(folder: Path, end: bool = True) -> Episode:
+    state = TaskState(goal=f"click {EVIL}", plan=[PlanItem(text=f"click {EVIL}", status="failed", note="it did not work")])
+    hit = Hit(tag="input", role="textbox", name="Password", box=Box(x0=0, y0=0, x1=9, y1=9), input_type="password")
+    found = Pointing(target="Save", point=Point(x=160, y=90), box=Box(x0=140, y0=80, x1=180, y1=100), confidence=0.8, found=True, alternatives=(Candidate(point=Point(x=500, y=300), confidence=0.1),))
+    wrong = found.model_copy(update={"point": Point(x=20, y=20)})
+    tries = (Attempt(source="first", pointing=wrong, refused="'Off' is disabled"), Attempt(source="alternative", pointing=found))
+    times = Timings(screenshot=0.1, pointing=0.5, acting=0.1, total=0.8)
+    size = {"width": 640, "height": 360, "url": f"http://127.0.0.1/{EVIL}", "title": "A page"}
+    steps = [
+        Step(index=0, planned=Click(target="Save"), performed=Click(target=found.point or ""), pointing=found, attempts=tries, changed=True, change=Change(url=True), timings=times, **size),
+        Step(index=1, planned=Type(text="secret-word", target="Password"), performed=Type(text="secret-word", target=Point(x=5, y=5)), pointing=wrong, hit=hit, attempts=(Attempt(source="first", pointing=wrong),), changed=True, timings=times, **size),
+        Step(index=2, planned=GiveUp(reason="no way"), error="no way", timings=times, **size),
+    ]  # fmt: skip
+    with Journal.open(folder) as journal:
+        journal.header(state)
+        state.steps += [journal.step(step, picture()) for step in steps]
+        episode = Episode(task_id="t", model="fixed", outcome=Outcome.GAVE_UP, reason="no way", state=state)
+        if end:
+            journal.end(episode)
+    return episode
+
+
+async def opened(browser: Browser, path: Path) -> tuple[Page, list[str]]:
+    page = await browser.new_page(viewport={"width": 1300, "height": 900})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto(path.as_uri())
+    return page, [url for url in asked if not url.startswith(("file:", "data:"))]
+
+
+async def test_everything_is_in_one_file(browser: Browser, tmp_path: Path) -> None:
+    made(tmp_path / "run")
+    page, asked = await opened(browser, write_report(tmp_path / "run"))
+    assert not asked and not await page.evaluate("window.hacked")
+    assert await page.locator(".step").count() == 3 and await page.locator(".film img").count() == 3
+    text = await page.inner_text("body")
+    for words in (EVIL, "gave up", "no way", "80 % sure", "'Off' is disabled", "url", "1 of 2 right at once, 2 in the end", "it did not work"):
+        assert words in text, words
+    assert "secret-word" not in await page.content()
+    await page.close()
+
+
+async def test_the_point_is_drawn_where_it_was(browser: Browser, tmp_path: Path) -> None:
+    made(tmp_path / "run")
+    page, _ = await opened(browser, write_report(tmp_path / "run"))
+    image = await page.locator("#step-0 .picture img").bounding_box()
+    dot = await page.locator("#step-0 .point circle").last.bounding_box()
+    assert image and dot
+    x, y = dot["x"] + dot["width"] / 2 - image["x"], dot["y"] + dot["height"] / 2 - image["y"]
+    assert x / image["width"] == pytest.approx(160 / 640, abs=0.003) and y / image["height"] == pytest.approx(90 / 360, abs=0.003)
+    await page.close()
+
+
+async def test_arrow_keys_move_between_steps(browser: Browser, tmp_path: Path) -> None:
+    made(tmp_path / "run")
+    page, _ = await opened(browser, write_report(tmp_path / "run"))
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("ArrowRight")
+    assert await page.locator(".film a.here").get_attribute("href") == "#step-2"
+    await page.keyboard.press("ArrowLeft")
+    assert await page.locator(".film a.here").get_attribute("href") == "#step-1"
+    await page.close()
+
+
+async def test_a_run_that_was_cut_off_has_a_report_too(browser: Browser, tmp_path: Path) -> None:
+    made(tmp_path / "run", end=False)
+    (tmp_path / "run" / "step-001.png").unlink()
+    page, _ = await opened(browser, write_report(tmp_path / "run"))
+    assert "interrupted" in await page.inner_text("header") and await page.locator(".step").count() == 3
+    await page.close()
+
+
+async def test_figures(tmp_path: Path) -> None:
+    assert pointing_figures(made(tmp_path / "run")) == {"pointed": 2, "first": 1, "done": 2}
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+async def test_annotate_draws_at_the_point(scale: int) -> None:
+    found = Pointing(target="the Save button", point=Point(x=100, y=50), box=Box(x0=80, y0=40, x1=120, y1=60), found=True)
+    drawn = Image.open(io.BytesIO(annotate(picture(640 * scale, 360 * scale), [found], 640)))
+    assert drawn.size == (640 * scale, 360 * scale)
+    assert drawn.getpixel((94 * scale, 50 * scale)) == (230, 0, 126)
+    assert drawn.getpixel((600 * scale, 300 * scale)) == (255, 255, 255)
