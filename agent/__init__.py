@@ -1,0 +1,8 @@
+"""Agents that act from what they see: `from deixis.agent import Agent`. Importing this loads nothing heavy."""
+
+from deixis.agent.api import Agent, Run, load_pointer, point, point_many
+from deixis.agent.loop import Limits
+from deixis.agent.planner import InstructionPlanner
+from deixis.agent.state import Episode, Outcome, Step
+
+__all__ = ["Agent", "Episode", "InstructionPlanner", "Limits", "Outcome", "Run", "Step", "load_pointer", "point", "point_many"]

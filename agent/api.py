@@ -37,6 +37,17 @@ def load_pointer(model: str | None = None) -> Pointer:
     return NanoPointer(path)
 
 
+def is_url(text: str) -> bool:
+    return "://" in text or text.startswith(("about:", "data:"))
+
+
+def address(url: str) -> str:
+    """A URL as the browser wants it: a path that exists becomes file://, a bare host http://."""
+    if is_url(url):
+        return url
+    return Path(url).resolve().as_uri() if Path(url).exists() else f"http://{url}"
+
+
 class Run(Frozen):
     """Where and within which limits an agent works."""
 
@@ -63,7 +74,7 @@ class Agent:
         """Folder of the last run."""
 
     async def run(self, task: str | Planner, url: str, on_step: Callable[[Step], Any] | None = None) -> Episode:
-        """Does the task, starting at the URL; the episode tells how it ended, `folder` holds journal and report.
+        """Does the task, starting at the URL (or the path of a file); the episode tells how it ended, `folder` holds journal and report.
 
         task: plain English for the InstructionPlanner, or a planner. Cancelling the coroutine ends the run with the
         outcome `interrupted`, journal and report complete. Raises UsageError for a task that is not understood, before
@@ -79,7 +90,7 @@ class Agent:
         with Journal.open(self.folder) as journal:
             if config.downloads is None:
                 config = config.model_copy(update={"downloads": self.folder / "downloads"})
-            episode = _Episode(goal, url, pointer, journal)
+            episode = _Episode(goal, address(url), pointer, journal)
             try:
                 async with Session(config) as browser:
                     await self._work(episode, planner, browser, on_step)

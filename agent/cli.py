@@ -30,7 +30,8 @@ def main() -> None:
     try:
         app(standalone_mode=False)
     except DeixisError as error:
-        console.print(f"[red]deixis:[/] {error}", markup=True, highlight=False)
+        console.print("[red]deixis:[/] ", end="")
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.status)
     except typer.Exit as leave:
         sys.exit(leave.exit_code)
@@ -79,10 +80,6 @@ def _variables(pairs: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in split}
 
 
-def _is_url(text: str) -> bool:
-    return "://" in text or text.startswith(("about:", "data:"))
-
-
 Model = Annotated[str | None, typer.Option(help="nano, or a .safetensors file of the same kind.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Scale = Annotated[float, typer.Option(help="Device pixels per CSS pixel.")]
@@ -126,30 +123,23 @@ def run(
     options = Run(out=out, limits=Limits(max_steps=max_steps, max_seconds=max_seconds, gate=not no_gate), save_storage_state=save_storage_state)
     agent = Agent(model, session, options)
     try:
-        episode = agent.run_sync(planner, _address(start), on_step=_progress())
+        episode = agent.run_sync(planner, start, on_step=progress())
     finally:
         if agent.folder and (agent.folder / "report.html").exists():
-            console.print(f"report: {agent.folder / 'report.html'}", highlight=False)
+            console.print(f"report: {agent.folder / 'report.html'}", highlight=False, soft_wrap=True)
     _conclude(episode, as_json)
 
 
-def _address(url: str) -> str:
-    """A URL as the browser wants it: a path becomes file://, a bare host http://."""
-    if _is_url(url):
-        return url
-    return Path(url).resolve().as_uri() if Path(url).exists() else f"http://{url}"
-
-
-def _progress() -> Callable[[Step], None]:
+def progress() -> Callable[[Step], None]:
     """Prints one line a step."""
 
     def show(step: Step) -> None:
         mark = "[red]✗[/]" if step.error else "[green]✓[/]" if step.changed or step.changed is None else "[yellow]·[/]"
         tries = f" after {len(step.attempts)} tries" if len(step.attempts) > 1 else ""
         console.print(f"{mark} [dim]{step.index + 1:3d}  {step.seconds:4.1f} s[/]  ", end="")
-        console.print(describe(step.planned) + tries, markup=False, highlight=False)
+        console.print(describe(step.planned) + tries, markup=False, highlight=False, soft_wrap=True)
         if step.error:
-            console.print("           " + step.error, style="red", markup=False, highlight=False)
+            console.print("           " + step.error, style="red", markup=False, highlight=False, soft_wrap=True)
 
     return show
 
@@ -163,7 +153,7 @@ def _conclude(episode: Episode, as_json: bool) -> None:
         print(episode.answer)
     if episode.outcome is not Outcome.FINISHED:
         console.print(f"[red]{episode.outcome.value}:[/] ", end="")
-        console.print(episode.reason, markup=False, highlight=False)
+        console.print(episode.reason, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(130 if episode.outcome is Outcome.INTERRUPTED else 1)
     console.print(f"[green]finished[/] {len(episode.steps)} steps in {episode.seconds:.1f} s", highlight=False)
 
@@ -180,10 +170,10 @@ def point(
 ) -> None:
     """Says where things are: one line a target, in CSS pixels."""
     from deixis.agent import picture
-    from deixis.agent.api import in_own_loop, load_pointer
+    from deixis.agent.api import in_own_loop, is_url, load_pointer
     from deixis.agent.report import annotate
 
-    screenshot = in_own_loop(picture.of_page(place, *_pair(viewport), scale)) if _is_url(place) else picture.from_file(Path(place), scale)
+    screenshot = in_own_loop(picture.of_page(place, *_pair(viewport), scale)) if is_url(place) else picture.from_file(Path(place), scale)
     pointings = load_pointer(model).point_many(screenshot, targets)
     for found in pointings:
         x, y = (round(found.point.x, 1), round(found.point.y, 1)) if found.found and found.point else (None, None)
@@ -250,3 +240,7 @@ def doctor(model: Model = None, scale: Scale = 1.0, as_json: Json = False) -> No
             print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}")
     if not all(check.ok for check in checks):
         raise typer.Exit(3)
+
+
+if __name__ == "__main__":
+    main()

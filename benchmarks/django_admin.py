@@ -25,7 +25,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from deixis.agent.api import Agent, Run
-from deixis.agent.cli import _progress
+from deixis.agent.cli import progress
 from deixis.agent.state import Episode, Outcome
 from deixis.browser.errors import SetupError
 
@@ -112,7 +112,7 @@ def attempt(out: Path, headed: bool = False) -> tuple[Episode, list[str]]:
 
     with site() as place:
         agent = Agent(session=SessionConfig(headed=headed), run=Run(out=out, variables={"name": NAME, "password": PASSWORD}))
-        episode = agent.run_sync(TASK, place.url, on_step=_progress())
+        episode = agent.run_sync(TASK, place.url, on_step=progress())
         wrong = check(place)
     if episode.outcome is not Outcome.FINISHED:
         wrong.insert(0, f"{episode.outcome.value}: {episode.reason}")
@@ -147,8 +147,8 @@ def main() -> None:
         episodes.append(episode)
         good += not wrong
         verdict = "as Django's database confirms" if not wrong else "; ".join(wrong)
-        console.print(f"{'[red]failed[/]' if wrong else '[green]done[/]'}: {verdict}", highlight=False)
-        console.print(f"report: {args.out / f'{stamp}-{k}' / 'report.html'}", highlight=False)
+        console.print(f"{'[red]failed[/]' if wrong else '[green]done[/]'}: {verdict}", highlight=False, soft_wrap=True)
+        console.print(f"report: {args.out / f'{stamp}-{k}' / 'report.html'}", highlight=False, soft_wrap=True)
     print(f"{good} of {args.times} succeeded")
     print("\n".join(figures(episodes)))
     sys.exit(0 if good == args.times else 1)

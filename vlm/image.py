@@ -94,7 +94,7 @@ def tile_plan(width: int, height: int, config: ImageConfig) -> list[Tile]:
 
 def to_tensor(pixels: np.ndarray) -> Tensor:
     """(H, W, 3) uint8 -> (3, H, W) float32 in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).float().div_(127.5).sub_(1)
+    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).float().div_(127.5).sub_(1)
 
 
 def cut(pixels: np.ndarray, tile: Tile) -> np.ndarray:

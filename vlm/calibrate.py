@@ -1,0 +1,103 @@
+"""Makes confidences mean what they say: fits them on held-out pages of the training families.
+
+    python -m deixis.vlm.calibrate --screens DIR --weights FILE
+
+Asks for elements that are there and for names that are not (one in five), and fits the line that turns the model's
+summed probability into the rate of hits. The threshold of "found" is where the rate of hits it keeps exceeds that of
+misses and absent targets it lets through by most. Both go into the metadata of the weights file.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+
+from deixis.browser.types import Box, Screenshot
+from deixis.vlm import ask, checkpoint
+from deixis.vlm.pointer import NanoPointer
+
+ABSENT = 0.2
+
+
+class Asked(NamedTuple):
+    """Confidence (before any calibration) and whether a click there would have hit."""
+
+    mass: float
+    hit: bool
+
+
+def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> list[Asked]:
+    """Questions of all kinds about every screen, as training asks them, and some about what is not there."""
+    found, rng, elsewhere = [], Random(seed), ["Quarterly statistics"]
+    for file in screens:
+        screen = json.loads(file.read_text())
+        groups = ask.by_name(screen["els"])
+        questions = [q for e in rng.sample(screen["els"], min(16, len(screen["els"]))) if (q := ask.about(e, groups, rng))]
+        missing = [q for _ in questions if rng.random() < ABSENT / (1 - ABSENT) and (q := ask.absent(set(groups), elsewhere, rng))]
+        elsewhere = [*elsewhere, *groups][-2000:]
+        shot = Screenshot(png=file.with_suffix(".png").read_bytes(), width=screen["width"], height=screen["height"])
+        answers = pointer.point_many(shot, [q.text for q in questions + missing])
+        for question, answer in zip(questions + missing, answers, strict=True):
+            boxes = [Box(x0=b[0], y0=b[1], x1=b[2], y1=b[3]) for b in question.boxes]
+            found.append(Asked(answer.confidence, answer.point is not None and any(b.contains(answer.point) for b in boxes)))
+    return found
+
+
+def fit(items: list[Asked]) -> tuple[float, float]:
+    """Slope and intercept on the logit of the mass that make hits likeliest (Newton's method, a little ridge)."""
+    mass = np.clip([item.mass for item in items], 1e-6, 1 - 1e-6)
+    x = np.stack([np.log(mass / (1 - mass)), np.ones(len(items))], 1)
+    y, weights = np.array([float(item.hit) for item in items]), np.zeros(2)
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-x @ weights))
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + 1e-3 * np.eye(2)
+        weights -= np.linalg.solve(hessian, x.T @ (p - y) + 1e-3 * weights)
+    return float(weights[0]), float(weights[1])
+
+
+def apply(items: list[Asked], line: tuple[float, float]) -> list[Asked]:
+    mass = np.clip([item.mass for item in items], 1e-6, 1 - 1e-6)
+    p = 1 / (1 + np.exp(-(line[0] * np.log(mass / (1 - mass)) + line[1])))
+    return [Asked(float(c), item.hit) for c, item in zip(p, items, strict=True)]
+
+
+def threshold(items: list[Asked]) -> float:
+    """The confidence that parts hits from misses best (Youden's index)."""
+    cuts = np.linspace(0.02, 0.9, 89)
+    confidence, hit = np.array([i.mass for i in items]), np.array([i.hit for i in items])
+    gains = [(confidence[hit] >= cut).mean() - (confidence[~hit] >= cut).mean() for cut in cuts]
+    return float(cuts[int(np.argmax(gains))])
+
+
+def calibration_error(items: list[Asked], bins: int = 15) -> float:
+    """Expected calibration error over bins of equal mass."""
+    ordered = sorted(items)
+    parts = [part for part in np.array_split(np.array(ordered, dtype=float), bins) if len(part)]
+    return float(sum(len(part) * abs(part[:, 0].mean() - part[:, 1].mean()) for part in parts) / len(ordered))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--screens", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, default=checkpoint.embedded())
+    args = parser.parse_args()
+    pointer = NanoPointer(args.weights)
+    pointer.model.config = pointer.model.config.model_copy(update={"calibration": (1.0, 0.0)})
+    items = asked(pointer, sorted(args.screens.glob("*.json")))
+    line = fit(items)
+    after = apply(items, line)
+    cut = threshold(after)
+    config = pointer.model.config.model_copy(update={"calibration": line, "threshold": round(cut, 3)})
+    checkpoint.save(pointer.model, config, args.weights)
+    hits = sum(item.hit for item in items)
+    print(f"n={len(items)} hits={hits} line={line[0]:.3f} {line[1]:.3f} threshold={cut:.2f}")
+    print(f"expected calibration error {calibration_error(items):.3f} before, {calibration_error(after):.3f} after (on the pages it was fitted on)")
+    kept = [item for item in after if item.mass >= cut]
+    print(f"found {len(kept)}, of them right {sum(i.hit for i in kept)}")
+
+
+if __name__ == "__main__":
+    main()
