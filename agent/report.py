@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deixis.agent.journal import read_journal
-from deixis.agent.state import Episode, Step
+from deixis.agent.state import Episode, Step, is_not_found
 from deixis.browser.actions import Type, describe
 from deixis.browser.types import Pointing
 
@@ -52,10 +52,17 @@ def timings(episode: Episode) -> list[Row]:
 
 
 def pointing_figures(episode: Episode) -> dict[str, int]:
-    """How many steps pointed, in how many the first point worked, and in how many one did in the end."""
-    pointed = [step for step in episode.steps if step.attempts]
-    done = [step for step in pointed if step.performed is not None]
-    return {"pointed": len(pointed), "first": sum(len(step.attempts) == 1 for step in done), "done": len(done)}
+    """How many planned actions had to be pointed at, where the first point was right, and where one was in the end.
+
+    Steps that only looked for a target further down the page belong to the action they looked for.
+    """
+    planned: dict[tuple[int | None, str], list[Step]] = {}
+    for step in episode.steps:
+        if step.attempts or (step.error and is_not_found(step.error)):
+            planned.setdefault((step.item, step.planned.model_dump_json()), []).append(step)
+    tried = [[step for step in steps if step.attempts] for steps in planned.values()]
+    first = sum(bool(steps) and steps[0].performed is not None and len(steps[0].attempts) == 1 for steps in tried)
+    return {"pointed": len(planned), "first": first, "done": sum(any(s.performed for s in steps) for steps in tried)}
 
 
 def _view(step: Step, folder: Path) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from rich.console import Console
 
 from deixis.agent.api import Agent, Run
 from deixis.agent.cli import progress
+from deixis.agent.report import pointing_figures
 from deixis.agent.state import Episode, Outcome
 from deixis.browser.errors import SetupError
 
@@ -123,14 +124,14 @@ def figures(episodes: list[Episode]) -> list[str]:
     """Medians of a step's parts, and how often the first point was right, over the steps that pointed."""
     steps = [step for episode in episodes for step in episode.steps]
     pointed = [step for step in steps if step.attempts]
-    acted = [step for step in pointed if step.performed is not None]
     parts = ("screenshot", "pointing", "acting", "settling", "verifying", "total")
     times = ", ".join(f"{part} {median(getattr(step.timings, part) for step in pointed):.2f}" for part in parts) if pointed else "-"
-    first = sum(1 for step in acted if step.attempts[-1].source == "first" and len(step.attempts) == 1)
-    actions = sum(step.performed is not None for step in steps)
+    counts = [pointing_figures(episode) for episode in episodes]
+    total = {key: sum(count[key] for count in counts) for key in ("pointed", "first", "done")}
+    actions = sum(step.performed is not None and step.planned.kind not in {"finish", "give_up"} for step in steps)
     return [
         f"median seconds a step that points: {times}",
-        f"first point right in {first}, a later one in {len(acted) - first} of {len(pointed)} steps that point; {actions} actions",
+        f"of {total['pointed']} targets the first point was right for {total['first']}, one in the end for {total['done']}; {actions} actions",
     ]
 
 

@@ -162,10 +162,26 @@ Action = Annotated[BrowserAction | Read | Expect | Finish | GiveUp, Field(discri
 ACTION: TypeAdapter[Action] = TypeAdapter(Action)
 
 
+_JOIN = {"type": "into", "select": "from", "upload": "to", "scroll": "over"}
+"""How the target of these actions is named after what is done with it."""
+
+
 def describe(action: Action) -> str:
-    """One short line for people: `click "Save"`, `type "Ada" into "Name"`."""
+    """One short line for people: `click 'Save'`, `type 'Ada' into 'Name'`."""
+    data = action.model_dump(exclude={"kind"}, exclude_defaults=True)
+    join = _JOIN.get(action.kind)
+    target = data.pop("target", None)
     words = [action.kind.replace("_", " ")]
-    for name, value in action.model_dump(exclude={"kind"}, exclude_defaults=True).items():
-        shown = f"({value['x']:.0f}, {value['y']:.0f})" if isinstance(value, dict) and "x" in value else repr(value)
-        words.append(shown if name in {"target", "text", "keys", "url", "what", "question"} else f"{name}={shown}")
-    return " ".join(words)
+    if target is not None and join is None:
+        words.append(_shown(target))
+    for name, value in data.items():
+        plain = name in {"text", "keys", "url", "what", "question", "option", "files", "reason", "answer"}
+        words.append(_shown(value) if plain else f"{name}={_shown(value)}")
+        if join and target is not None:
+            words += [join, _shown(target)]
+            target = None
+    return " ".join([*words, join or "", _shown(target)] if join and target is not None else words)
+
+
+def _shown(value: object) -> str:
+    return f"({value['x']:.0f}, {value['y']:.0f})" if isinstance(value, dict) and "x" in value else repr(value)

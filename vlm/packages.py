@@ -1,0 +1,72 @@
+"""Fetches the npm packages that training pages are made of: style sheets, templates and icons, by name and version.
+
+    python -m deixis.vlm.packages --out DIR
+
+Needs npm (`npm pack`); nothing is installed or run, packages are only unpacked. What is there is skipped. Licences are
+those the packages state; none of their files becomes part of deixis, only of pictures the model learns from.
+"""
+
+import argparse
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from deixis.browser.errors import SetupError
+
+PACKAGES = {
+    # style sheets for generated pages
+    "admin-lte@4.9.1": "MIT", "@tabler/core@1.6.1": "MIT", "@adminkit/core@3.5.0": "MIT", "bootswatch@5.3.8": "MIT",
+    "@patternfly/patternfly@6.6.1": "MIT", "materialize-css@1.0.0": "MIT", "halfmoon@2.0.2": "MIT", "@picocss/pico@2.1.1": "MIT",
+    "beercss@5.0.3": "MIT", "bulma@1.0.4": "MIT", "98.css@0.1.21": "MIT", "foundation-sites@6.9.0": "MIT", "govuk-frontend@6.6.0": "MIT",
+    # real templates
+    "gentelella@4.2.0": "MIT", "coreui.io@1.0.0-alpha.6": "MIT", "@digitallyhappy/backstrap@0.5.1": "MIT",
+    "startbootstrap-sb-admin-2@4.1.4": "MIT", "startbootstrap-creative@7.0.7": "MIT", "startbootstrap-resume@7.0.6": "MIT",
+    "startbootstrap-simple-sidebar@6.0.6": "MIT",
+    # icons
+    "lucide-static@1.62.0": "ISC", "@tabler/icons@3.51.0": "MIT", "@fortawesome/fontawesome-free@7.3.1": "CC-BY-4.0, OFL, MIT",
+    "@mdi/svg@7.4.47": "Apache-2.0",
+    # validation only, never trained on
+    "@creative-tim-official/argon-dashboard@2.0.4": "MIT", "startbootstrap-sb-admin@7.0.7": "MIT",
+}  # fmt: skip
+"""Package and version, with its licence."""
+
+
+def folder_of(package: str) -> str:
+    """`@tabler/core@1.6.1` is unpacked into `tabler_core`."""
+    name = package[: package.rindex("@")] if "@" in package[1:] else package
+    return name.lstrip("@").replace("/", "_")
+
+
+def fetch(package: str, out: Path) -> bool:
+    """Unpacks one package below `out`; False when it was there already."""
+    target = out / folder_of(package)
+    if target.exists():
+        return False
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SetupError("npm is needed to fetch training pages: install Node.js")
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([npm, "pack", "--silent", package], cwd=folder, capture_output=True, text=True)
+        archives = list(Path(folder).glob("*.tgz"))
+        if done.returncode or not archives:
+            raise SetupError(f"npm could not fetch {package!r}: {done.stderr.strip()[-200:]}")
+        with tarfile.open(archives[0]) as archive:
+            archive.extractall(Path(folder) / "out", filter="data")
+        inner = next((Path(folder) / "out").iterdir())
+        shutil.move(inner, target)
+    return True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for package, licence in PACKAGES.items():
+        print(f"{'fetched' if fetch(package, args.out) else 'had    '} {package} ({licence})", flush=True)
+
+
+if __name__ == "__main__":
+    main()
