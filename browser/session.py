@@ -338,6 +338,7 @@ class Session:
 
         The picture is taken after the mouse has arrived: what hovering changes is not what the click changes.
         """
+        await before.tab.listen(self._traffic)
         view = await call(self.page.main_frame, "view")
         touched = points(action)
         for point in touched:
@@ -347,12 +348,18 @@ class Session:
         before.points = touched
         if touched and isinstance(action, Click | Type | Check | Select):
             await self._hands.move(touched[0])
+        if isinstance(action, Click) and opens_tab(action):
+            there = await hits.hit(self.page, touched[0])
+            if there is not None and there.role == "link":
+                self._traffic.expect_tab()
         before.state = await call(self.page.main_frame, "begin")
         before.picture = self._remembered(before.state) if not touched else None
         before.picture = before.picture or await self._picture()
 
     async def _verify(self, before: Before) -> Change:
         tab = self._tabs.opened != before.opened or self._tabs.current is not before.tab
+        if tab:
+            await self.page.bring_to_front()
         after = await self._picture()
         near, anywhere = await self._compare(before, after)
         return Change(
@@ -415,6 +422,11 @@ class Session:
             return True
         browser = self.page.context.browser
         return browser is not None and not browser.is_connected()
+
+
+def opens_tab(click: Click) -> bool:
+    """Whether this click on a link opens it in a new tab, of which the page itself knows nothing."""
+    return click.button == "middle" or bool({"Control", "Meta", "ControlOrMeta", "Shift"} & set(click.modifiers))
 
 
 def safe_name(name: str) -> str:

@@ -46,6 +46,7 @@ class Settling:
         """Returns when the page is at rest or the bound is reached."""
         while self._left() > 0 and await self._busy():
             pass
+        self._traffic.give_up_tabs()
 
     def _left(self) -> float:
         moving = self._traffic.navigated(self._since)

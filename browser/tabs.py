@@ -23,20 +23,25 @@ class Traffic:
     def __init__(self) -> None:
         self._pending: dict[Request, tuple[Kind, float]] = {}
         self._last_document = 0.0
+        self._tabs_due = 0
         self._stir = asyncio.Event()
 
     def watch(self, context: BrowserContext) -> None:
+        context.on("page", self._on_tab)
         context.on("request", self._on_request)
         context.on("requestfinished", self._on_end)
         context.on("requestfailed", self._on_end)
 
     def unwatch(self, context: BrowserContext) -> None:
+        context.remove_listener("page", self._on_tab)
         context.remove_listener("request", self._on_request)
         context.remove_listener("requestfinished", self._on_end)
         context.remove_listener("requestfailed", self._on_end)
 
     def pending(self, kind: Kind, since: float) -> bool:
-        """Whether a request of this kind, begun since then, is in flight."""
+        """Whether a request of this kind, begun since then, is in flight, or a tab on its way."""
+        if kind == "document" and self._tabs_due > 0:
+            return True
         return any(kind == one and begun >= since for one, begun in self._pending.values())
 
     def navigated(self, since: float) -> bool:
@@ -50,6 +55,20 @@ class Traffic:
             await asyncio.wait_for(self._stir.wait(), max(seconds, 0))
         except TimeoutError:
             return
+
+    def expect_tab(self, _: object = None) -> None:
+        """A page has asked for a new tab, which on a busy machine takes seconds to come."""
+        self._tabs_due += 1
+        self._last_document = monotonic()
+        self._stir.set()
+
+    def give_up_tabs(self) -> None:
+        """Expects no more tabs: none is coming, or it was blocked."""
+        self._tabs_due = 0
+
+    def _on_tab(self, _: Page) -> None:
+        self._tabs_due = max(0, self._tabs_due - 1)
+        self._stir.set()
 
     def _on_request(self, request: Request) -> None:
         kind = kind_of(request)
@@ -88,9 +107,22 @@ class Tab:
     page: Page
     opener: "Tab | None" = None
     crashed: bool = False
+    listening: bool = False
 
     def on_crash(self, _: Page) -> None:
         self.crashed = True
+
+    async def listen(self, traffic: Traffic) -> None:
+        """Hears of new tabs when the page asks for them, through the DevTools protocol where there is one."""
+        if self.listening:
+            return
+        self.listening = True
+        try:
+            devtools = await self.page.context.new_cdp_session(self.page)
+        except PlaywrightError:
+            return  # not a Chromium: a slow popup is then followed when it comes
+        devtools.on("Page.windowOpen", traffic.expect_tab)
+        await devtools.send("Page.enable")
 
 
 class Tabs:

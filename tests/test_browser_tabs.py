@@ -42,13 +42,21 @@ async def test_a_new_tab_is_followed(browser_session: Session, gated: "GatedServ
 async def test_a_popup_that_closes_itself_gives_way_to_its_opener(
     browser_session: Session, gated: "GatedServer"
 ) -> None:
-    button = "<button onclick=\"open('/new')\">Open</button>"
+    button = "<button onclick=\"window.open('/new')\">Open</button>"
     gated.bodies = {"/": titled("Old", button), "/new": titled("New", "<button onclick='close()'>Close</button>")}
     await browser_session.start(gated.url + "/")
     await browser_session.act(BUTTON)
     assert (await browser_session.look()).title == "New"
     change = await browser_session.act(BUTTON)
     assert change.tab and (await browser_session.look()).title == "Old"
+
+
+@pytest.mark.parametrize("how", [{"button": "middle"}, {"modifiers": ("Control",)}])
+async def test_a_link_opened_in_a_tab_of_its_own(browser_session: Session, gated: "GatedServer", how: dict[str, object]) -> None:
+    gated.bodies = {"/": titled("Old", "<a href='/new'>Go</a>"), "/new": titled("New")}
+    await browser_session.start(gated.url + "/")
+    change = await browser_session.act(do.Click.model_validate({**BUTTON.model_dump(), **how}))
+    assert change.tab and (await browser_session.look()).title == "New"
 
 
 async def test_tabs_by_number(browser_session: Session, gated: "GatedServer") -> None:

@@ -85,6 +85,7 @@ def all_skins(packages: Path) -> list[Skin]:
         Skin("patternfly", ("patternfly_patternfly/patternfly.min.css",), PATTERNFLY), Skin("patternfly", ("patternfly_patternfly/patternfly.min.css",), PATTERNFLY, 'class="pf-v6-theme-dark"'),
         Skin("materialize", ("materialize-css/dist/css/materialize.min.css",), MATERIALIZE), Skin("foundation", ("foundation-sites/dist/css/foundation.min.css",), FOUNDATION),
         Skin("govuk", ("govuk-frontend/dist/govuk/govuk-frontend.min.css",), GOVUK, 'class="govuk-template"'), Skin("98css", ("98.css/dist/98.css",), {}),
+        Skin("beercss", ("beercss/dist/cdn/beer.min.css",), BEER),
     ]  # fmt: skip
     return [skin for skin in skins if all((packages / sheet).exists() for sheet in skin.sheets)]
 
