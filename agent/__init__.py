@@ -5,4 +5,15 @@ from deixis.agent.loop import Limits
 from deixis.agent.planner import InstructionPlanner
 from deixis.agent.state import Episode, Outcome, Step
 
-__all__ = ["Agent", "Episode", "InstructionPlanner", "Limits", "Outcome", "Run", "Step", "load_pointer", "point", "point_many"]
+__all__ = [
+    "Agent",
+    "Episode",
+    "InstructionPlanner",
+    "Limits",
+    "Outcome",
+    "Run",
+    "Step",
+    "load_pointer",
+    "point",
+    "point_many",
+]

@@ -85,7 +85,11 @@ class Agent:
         planner = InstructionPlanner.from_text(task, self.options.variables) if isinstance(task, str) else task
         goal = task if isinstance(task, str) else getattr(planner, "goal", "")
         config: SessionConfig = self.session or SessionConfig()
-        pointer = await asyncio.to_thread(load_pointer, self.model) if self.model is None or isinstance(self.model, str) else self.model
+        pointer = (
+            await asyncio.to_thread(load_pointer, self.model)
+            if self.model is None or isinstance(self.model, str)
+            else self.model
+        )
         self.folder = self.options.out or default_folder(goal)
         with Journal.open(self.folder) as journal:
             if config.downloads is None:
@@ -108,7 +112,9 @@ class Agent:
         """`run` for code without an event loop, and for notebooks that have one running."""
         return in_own_loop(self.run(task, url, on_step))
 
-    async def _work(self, episode: "_Episode", planner: Planner, browser: Any, on_step: Callable[[Step], Any] | None) -> None:
+    async def _work(
+        self, episode: "_Episode", planner: Planner, browser: Any, on_step: Callable[[Step], Any] | None
+    ) -> None:
         planner.begin(episode.state)
         episode.begin()
         await browser.start(episode.url)
@@ -130,7 +136,13 @@ class _Episode:
         self.result: Episode | None = None
 
     def begin(self) -> None:
-        self.journal.header(self.state, url=self.url, model=self.pointer.name, weights_sha256=self.pointer.weights_sha256, started=self.started)
+        self.journal.header(
+            self.state,
+            url=self.url,
+            model=self.pointer.name,
+            weights_sha256=self.pointer.weights_sha256,
+            started=self.started,
+        )
 
     def end(self, outcome: Outcome, reason: str) -> None:
         if self.result is not None:

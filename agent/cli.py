@@ -21,7 +21,12 @@ from deixis.agent.state import Episode, Outcome, Step
 from deixis.browser.actions import describe
 from deixis.browser.errors import DeixisError, SetupError, UsageError
 
-app = typer.Typer(help="Web agents that act from what they see.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="Web agents that act from what they see.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 console = Console(stderr=True)
 
 
@@ -60,7 +65,11 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def _root(show: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+def _root(
+    show: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     pass
 
 
@@ -104,7 +113,7 @@ def run(
     no_gate: Annotated[bool, typer.Option("--no-gate", help="Act on the model's point without a hit-test.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
     as_json: Json = False,
-) -> None:  # noqa: PLR0913 (the command line's options)
+) -> None:
     """Does a task in a browser and leaves a report behind."""
     from deixis.agent.api import Agent, Run
     from deixis.agent.loop import Limits
@@ -114,13 +123,23 @@ def run(
     variables = _variables(var or [])
     if (task is None) == (script is None):
         raise UsageError("give either a task in words or --script FILE")
-    planner = InstructionPlanner.from_script(script, variables) if script else InstructionPlanner.from_text(task or "", variables)
+    planner = (
+        InstructionPlanner.from_script(script, variables)
+        if script
+        else InstructionPlanner.from_text(task or "", variables)
+    )
     start = url or planner.url
     if not start:
         raise UsageError("--url is missing: where should the task begin?")
     width, height = _pair(viewport)
-    session = SessionConfig(width=width, height=height, scale=scale, locale=locale, headed=headed, storage_state=storage_state)
-    options = Run(out=out, limits=Limits(max_steps=max_steps, max_seconds=max_seconds, gate=not no_gate), save_storage_state=save_storage_state)
+    session = SessionConfig(
+        width=width, height=height, scale=scale, locale=locale, headed=headed, storage_state=storage_state
+    )
+    options = Run(
+        out=out,
+        limits=Limits(max_steps=max_steps, max_seconds=max_seconds, gate=not no_gate),
+        save_storage_state=save_storage_state,
+    )
     agent = Agent(model, session, options)
     try:
         episode = agent.run_sync(planner, start, on_step=progress())
@@ -173,16 +192,32 @@ def point(
     from deixis.agent.api import in_own_loop, is_url, load_pointer
     from deixis.agent.report import annotate
 
-    screenshot = in_own_loop(picture.of_page(place, *_pair(viewport), scale)) if is_url(place) else picture.from_file(Path(place), scale)
+    screenshot = (
+        in_own_loop(picture.of_page(place, *_pair(viewport), scale))
+        if is_url(place)
+        else picture.from_file(Path(place), scale)
+    )
     pointings = load_pointer(model).point_many(screenshot, targets)
     for found in pointings:
         x, y = (round(found.point.x, 1), round(found.point.y, 1)) if found.found and found.point else (None, None)
         box = [round(v, 1) for v in found.box.model_dump().values()] if found.found and found.box else None
         if as_json:
             row: dict[str, Any] = {"target": found.target, "found": found.found, "x": x, "y": y, "box": box}
-            print(json.dumps(row | {"confidence": round(found.confidence, 4), "seconds": round(found.seconds, 3), "model": found.model}, ensure_ascii=False))
+            print(
+                json.dumps(
+                    row
+                    | {
+                        "confidence": round(found.confidence, 4),
+                        "seconds": round(found.seconds, 3),
+                        "model": found.model,
+                    },
+                    ensure_ascii=False,
+                )
+            )
         else:
-            print(f"{found.target}: " + (f"{x:g} {y:g}" if x is not None else "not found") + f"  ({found.confidence:.0%})")
+            print(
+                f"{found.target}: " + (f"{x:g} {y:g}" if x is not None else "not found") + f"  ({found.confidence:.0%})"
+            )
     if save:
         save.write_bytes(annotate(screenshot.png, [p for p in pointings if p.found], screenshot.width))
     raise typer.Exit(0 if all(found.found for found in pointings) else 1)
@@ -210,7 +245,9 @@ def setup() -> None:
 
     browser = install()
     if browser is None:
-        raise SetupError(f"no browser is here and it takes your password to install one; run: {' '.join(install_command())}")
+        raise SetupError(
+            f"no browser is here and it takes your password to install one; run: {' '.join(install_command())}"
+        )
     print(f"browser: {browser}")
 
 
@@ -222,9 +259,10 @@ def models(as_json: Json = False) -> None:
     path = checkpoint.embedded()
     row = checkpoint.about(path)
     if as_json:
-        print(json.dumps(row))
+        print(json.dumps(row._asdict()))
         return
-    print(f"{row['id']}  {row['parameters'] / 1e6:.1f} M parameters, {row['bytes'] / 1e6:.0f} MB, {row['licence']}, runs on the CPU; in the package")
+    size = f"{row.parameters / 1e6:.1f} M parameters, {row.bytes / 1e6:.0f} MB"
+    print(f"{row.id}  {size}, {row.licence}, runs on the CPU; in the package")
 
 
 @app.command()

@@ -68,7 +68,11 @@ async def _calibration(scale: float) -> Check:
         await session.start("data:text/html," + PAGE.replace("#", "%23").replace("\n", " "))
         shot = await session.look()
         side = round(TARGETS**0.5)
-        aimed = [Point(x=round(shot.width * (i + 0.5) / side), y=round(shot.height * (j + 0.5) / side)) for j in range(side) for i in range(side)]
+        aimed = [
+            Point(x=round(shot.width * (i + 0.5) / side), y=round(shot.height * (j + 0.5) / side))
+            for j in range(side)
+            for i in range(side)
+        ]
         for point in aimed:
             await session.act(Click(target=point))
         landed = await session.page.evaluate("window.clicks")

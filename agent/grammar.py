@@ -40,11 +40,62 @@ PAGE, FAR = 600.0, 100_000.0
 SEARCH_FIELD = "the search field"
 QUOTES = re.compile(r"\"([^\"]*)\"|“([^”]*)”|(?<!\w)'((?:[^']|'(?=\w))*)'(?!\w)|‘([^’]*)’|`([^`]*)`")
 HOLE, END = "\ue000", "\ue001"
-KEYS = {key.lower(): key for key in "Enter Tab Escape Backspace Delete Space Home End PageUp PageDown ArrowUp ArrowDown ArrowLeft ArrowRight Insert".split()}
-KEYS |= {"esc": "Escape", "return": "Enter", "del": "Delete", "up": "ArrowUp", "down": "ArrowDown", "left": "ArrowLeft", "right": "ArrowRight", "page up": "PageUp", "page down": "PageDown", "spacebar": "Space"}
+KEYS = {
+    key.lower(): key
+    for key in [
+        "Enter",
+        "Tab",
+        "Escape",
+        "Backspace",
+        "Delete",
+        "Space",
+        "Home",
+        "End",
+        "PageUp",
+        "PageDown",
+        "ArrowUp",
+        "ArrowDown",
+        "ArrowLeft",
+        "ArrowRight",
+        "Insert",
+    ]
+}
+KEYS |= {
+    "esc": "Escape",
+    "return": "Enter",
+    "del": "Delete",
+    "up": "ArrowUp",
+    "down": "ArrowDown",
+    "left": "ArrowLeft",
+    "right": "ArrowRight",
+    "page up": "PageUp",
+    "page down": "PageDown",
+    "spacebar": "Space",
+}
 KEYS |= {f"f{n}": f"F{n}" for n in range(1, 13)}
-MODIFIERS = {"ctrl": "Control", "control": "Control", "shift": "Shift", "alt": "Alt", "option": "Alt", "cmd": "Meta", "command": "Meta", "meta": "Meta"}
-COUNTS = {"once": 1, "twice": 2, "three times": 3, "thrice": 3, "a page": 1, "one page": 1, "half a page": 0.5, "two pages": 2, "three pages": 3, "a bit": 0.5, "a little": 0.5}
+MODIFIERS = {
+    "ctrl": "Control",
+    "control": "Control",
+    "shift": "Shift",
+    "alt": "Alt",
+    "option": "Alt",
+    "cmd": "Meta",
+    "command": "Meta",
+    "meta": "Meta",
+}
+COUNTS = {
+    "once": 1,
+    "twice": 2,
+    "three times": 3,
+    "thrice": 3,
+    "a page": 1,
+    "one page": 1,
+    "half a page": 0.5,
+    "two pages": 2,
+    "three pages": 3,
+    "a bit": 0.5,
+    "a little": 0.5,
+}
 POLITE = r"(?:(?:please|now|then|next|finally|first|second|third|lastly|also|afterwards|after that|and|you should|you can|i want you to|can you|could you|just)\b[ ,:]*)*"
 
 
@@ -86,10 +137,14 @@ Shape = tuple[re.Pattern[str], Callable[[re.Match[str], Held], list[Action]]]
 SHAPES: list[Shape] = []
 
 
-def shape(pattern: str) -> Callable[[Callable[[re.Match[str], Held], list[Action]]], Callable[[re.Match[str], Held], list[Action]]]:
+def shape(
+    pattern: str,
+) -> Callable[[Callable[[re.Match[str], Held], list[Action]]], Callable[[re.Match[str], Held], list[Action]]]:
     """Registers what a clause of this shape means; shapes are tried in the order they stand here."""
 
-    def register(meaning: Callable[[re.Match[str], Held], list[Action]]) -> Callable[[re.Match[str], Held], list[Action]]:
+    def register(
+        meaning: Callable[[re.Match[str], Held], list[Action]],
+    ) -> Callable[[re.Match[str], Held], list[Action]]:
         SHAPES.append((re.compile(pattern + r"$", re.I | re.S), meaning))
         return meaning
 
@@ -116,7 +171,9 @@ def _log_out(m: re.Match[str], held: Held) -> list[Action]:
     return [Click(target="log out")]
 
 
-@shape(r"(?:log|sign)[ -]?in(?:to .+?)?(?: (?:as|with|using) (?:the )?(?:user ?(?:name)? )?(?P<user>.+?)(?:,? (?:with|and|using)(?: the)? password (?P<password>.*))?)?")
+@shape(
+    r"(?:log|sign)[ -]?in(?:to .+?)?(?: (?:as|with|using) (?:the )?(?:user ?(?:name)? )?(?P<user>.+?)(?:,? (?:with|and|using)(?: the)? password (?P<password>.*))?)?"
+)
 def _log_in(m: re.Match[str], held: Held) -> list[Action]:
     if m["user"] is None:
         return [Click(target="log in")]
@@ -155,7 +212,9 @@ def _switch_tab(m: re.Match[str], held: Held) -> list[Action]:
     return [SwitchTab(index=max(number, 0))]
 
 
-@shape(r"(?:accept|confirm|dismiss|cancel|close) (?:the |a )?(?:dialog|alert|confirmation|prompt|pop-?up message)(?: with (?P<text>.+))?")
+@shape(
+    r"(?:accept|confirm|dismiss|cancel|close) (?:the |a )?(?:dialog|alert|confirmation|prompt|pop-?up message)(?: with (?P<text>.+))?"
+)
 def _dialog(m: re.Match[str], held: Held) -> list[Action]:
     accept = m[0].lower().startswith(("accept", "confirm"))
     return [AnswerDialog(accept=accept, text=held.back(m["text"]) if m["text"] else None)]
@@ -164,24 +223,40 @@ def _dialog(m: re.Match[str], held: Held) -> list[Action]:
 @shape(r"(?:go to|visit|navigate to|open|browse to)\s*(?P<what>.*)")
 def _go_to(m: re.Match[str], held: Held) -> list[Action]:
     what = _needed(m["what"], held, "where to go")
-    if re.match(r"(https?|file|about|data):", what) or re.fullmatch(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?|localhost(?::\d+)?(?:/\S*)?", what):
-        return [Goto(url=what if ":" in what.split("/")[0] and "://" in what or what.startswith(("about:", "data:")) else f"https://{what}")]
+    if re.match(r"(https?|file|about|data):", what) or re.fullmatch(
+        r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?|localhost(?::\d+)?(?:/\S*)?", what
+    ):
+        return [
+            Goto(
+                url=what
+                if ":" in what.split("/")[0] and "://" in what or what.startswith(("about:", "data:"))
+                else f"https://{what}"
+            )
+        ]
     return [Click(target=what)]
 
 
 # scrolling and waiting
 
 
-@shape(r"scroll (?:down )?(?:to|until)(?: you (?:see|find))? (?!the (?:bottom|top|end)\b)(?P<what>.+?)(?: appears| is visible)?")
+@shape(
+    r"scroll (?:down )?(?:to|until)(?: you (?:see|find))? (?!the (?:bottom|top|end)\b)(?P<what>.+?)(?: appears| is visible)?"
+)
 def _scroll_to(m: re.Match[str], held: Held) -> list[Action]:
     return [Hover(target=_needed(m["what"], held, "where to scroll to"))]
 
 
-@shape(r"scroll(?: (?P<way>up|down|left|right))?(?: (?:all the way )?to the (?P<far>bottom|top|end))?(?: of the page)?(?: (?P<count>once|twice|thrice|(?:\d+|three) times|(?:a|one|two|three|half a) pages?|a bit|a little|(?:by )?\d+ ?(?:px|pixels?)))?(?: (?:in|inside|over|on|within) (?P<where>.+))?")
+@shape(
+    r"scroll(?: (?P<way>up|down|left|right))?(?: (?:all the way )?to the (?P<far>bottom|top|end))?(?: of the page)?(?: (?P<count>once|twice|thrice|(?:\d+|three) times|(?:a|one|two|three|half a) pages?|a bit|a little|(?:by )?\d+ ?(?:px|pixels?)))?(?: (?:in|inside|over|on|within) (?P<where>.+))?"
+)
 def _scroll(m: re.Match[str], held: Held) -> list[Action]:
     way, far, count = (m["way"] or "down").lower(), (m["far"] or "").lower(), (m["count"] or "once").lower()
     number = re.search(r"\d+", count)
-    amount = float(number[0]) * (1 if "p" in count and "page" not in count else PAGE) if number else COUNTS.get(count, 1) * PAGE
+    amount = (
+        float(number[0]) * (1 if "p" in count and "page" not in count else PAGE)
+        if number
+        else COUNTS.get(count, 1) * PAGE
+    )
     if far:
         way, amount = ("up" if far == "top" else "down"), FAR
     dx, dy = {"up": (0.0, -amount), "down": (0.0, amount), "left": (-amount, 0.0), "right": (amount, 0.0)}[way]
@@ -191,11 +266,19 @@ def _scroll(m: re.Match[str], held: Held) -> list[Action]:
 
 @shape(r"wait(?: for)? (?P<n>\d+(?:\.\d+)?) ?(?P<unit>ms|milliseconds?|s|secs?|seconds?|minutes?)")
 def _wait_seconds(m: re.Match[str], held: Held) -> list[Action]:
-    factor = 0.001 if m["unit"].lower().startswith("m") and "min" not in m["unit"].lower() else 60 if m["unit"].lower().startswith("min") else 1
+    factor = (
+        0.001
+        if m["unit"].lower().startswith("m") and "min" not in m["unit"].lower()
+        else 60
+        if m["unit"].lower().startswith("min")
+        else 1
+    )
     return [Wait(seconds=max(0.01, min(600.0, float(m["n"]) * factor)))]
 
 
-@shape(r"wait(?: (?:for|until)(?: you see)? (?P<what>.*?))?(?: (?:appears?|to appear|is (?:visible|there|shown)|to (?:load|finish)))?(?: (?:for )?(?:up to|at most) (?P<n>\d+) ?s(?:ec(?:ond)?s?)?)?")
+@shape(
+    r"wait(?: (?:for|until)(?: you see)? (?P<what>.*?))?(?: (?:appears?|to appear|is (?:visible|there|shown)|to (?:load|finish)))?(?: (?:for )?(?:up to|at most) (?P<n>\d+) ?s(?:ec(?:ond)?s?)?)?"
+)
 def _wait_for(m: re.Match[str], held: Held) -> list[Action]:
     what = held.back(m["what"] or "")
     seconds = float(m["n"]) if m["n"] else 15.0
@@ -236,7 +319,11 @@ def _fill(m: re.Match[str], held: Held) -> list[Action]:
     for pair in pairs:
         split = re.match(r"(?P<field>.+?)(?: (?:with|to|as) |: ?|=)(?P<value>.+)$", pair, re.S)
         if split is None:
-            raise ValueError(f"the value for {held.back(pair)!r} is missing (write: fill FIELD with VALUE)" if pair else "the field is missing")
+            raise ValueError(
+                f"the value for {held.back(pair)!r} is missing (write: fill FIELD with VALUE)"
+                if pair
+                else "the field is missing"
+            )
         actions.append(Type(text=held.back(split["value"]), target=_needed(split["field"], held, "the field")))
     return actions
 
@@ -248,7 +335,13 @@ def _clear(m: re.Match[str], held: Held) -> list[Action]:
 
 @shape(r"search(?: (?:for )?(?P<what>.+?)(?: (?:in|on|using|with) (?P<where>(?:the )?.*(?:field|box|bar|input)))?)?")
 def _search(m: re.Match[str], held: Held) -> list[Action]:
-    return [Type(text=_needed(m["what"], held, "what to search for"), target=held.back(m["where"]) if m["where"] else SEARCH_FIELD, submit=True)]
+    return [
+        Type(
+            text=_needed(m["what"], held, "what to search for"),
+            target=held.back(m["where"]) if m["where"] else SEARCH_FIELD,
+            submit=True,
+        )
+    ]
 
 
 @shape(r"(?:check|tick|enable|turn on|switch on)\s*(?P<what>.*)")
@@ -271,7 +364,12 @@ def _select(m: re.Match[str], held: Held) -> list[Action]:
 
 @shape(r"(?:upload|attach)\s*(?P<files>.+?)(?: (?:to|into|in|at|under) (?P<where>.+))?")
 def _upload(m: re.Match[str], held: Held) -> list[Action]:
-    return [Upload(target=held.back(m["where"]) if m["where"] else "the file field", files=tuple(held.back(f) for f in _many(m["files"])))]
+    return [
+        Upload(
+            target=held.back(m["where"]) if m["where"] else "the file field",
+            files=tuple(held.back(f) for f in _many(m["files"])),
+        )
+    ]
 
 
 # mouse and keys
@@ -279,7 +377,9 @@ def _upload(m: re.Match[str], held: Held) -> list[Action]:
 
 def key_of(text: str) -> str | None:
     """`ctrl + s` as Playwright names it, or None when the words are no key."""
-    parts = [part.strip().lower() for part in re.split(r"\s*\+\s*", re.sub(r"^the | key$", "", text.strip(), flags=re.I))]
+    parts = [
+        part.strip().lower() for part in re.split(r"\s*\+\s*", re.sub(r"^the | key$", "", text.strip(), flags=re.I))
+    ]
     *modifiers, last = parts
     if any(part not in MODIFIERS for part in modifiers):
         return None
@@ -326,7 +426,9 @@ def _read(m: re.Match[str], held: Held) -> list[Action]:
     return [Read(question=_needed(m["what"], held, "what to read"))]
 
 
-@shape(r"(?:expect|verify|ensure|assert|make sure|confirm|see)(?: that)?(?: there (?:is|are))?\s*(?P<no>no |not )?(?P<what>.*?)(?: (?:to )?(?:says?|shows?|reads?|contains?|equals?|be|is) (?P<text>(?!visible|shown|there|on ).+)| (?:is|to be|be) (?:visible|shown|there|on the (?:page|screen)))?")
+@shape(
+    r"(?:expect|verify|ensure|assert|make sure|confirm|see)(?: that)?(?: there (?:is|are))?\s*(?P<no>no |not )?(?P<what>.*?)(?: (?:to )?(?:says?|shows?|reads?|contains?|equals?|be|is) (?P<text>(?!visible|shown|there|on ).+)| (?:is|to be|be) (?:visible|shown|there|on the (?:page|screen)))?"
+)
 def _expect(m: re.Match[str], held: Held) -> list[Action]:
     what, absent = _needed(m["what"], held, "what to expect"), bool(m["no"])
     if m["text"]:
@@ -338,11 +440,18 @@ def _expect(m: re.Match[str], held: Held) -> list[Action]:
 VERBS = """log in, log out, sign in, sign out, go to, go back, go forward, visit, navigate to, open, back, forward, reload, refresh, close, new tab,
 switch to, accept, dismiss, cancel, confirm, scroll, wait, type, enter, write, input, put, fill, fill in, fill out, set, change, clear, empty, search, check, tick,
 enable, turn on, uncheck, untick, disable, turn off, select, choose, pick, upload, attach, submit, double click, double-click, right click, right-click,
-click, press, tap, push, hit, hover, move, drag, read, tell me, get, report, note, extract, return, expect, verify, ensure, assert, make sure, see""".replace("\n", " ").split(", ")
+click, press, tap, push, hit, hover, move, drag, read, tell me, get, report, note, extract, return, expect, verify, ensure, assert, make sure, see""".replace(
+    "\n", " "
+).split(", ")
 _STARTS = "|".join(sorted((re.escape(verb.strip()).replace(r"\ ", "[ -]?") for verb in VERBS), key=len, reverse=True))
-_STRONG = re.compile(r"\s*(?:[\n;]|(?<=[^\d\s])\.(?=\s|$)|(?:,\s*)?(?:\band\s+)?\b(?:then|after that|afterwards|finally)\b,?|→)\s*", re.I)
+_STRONG = re.compile(
+    r"\s*(?:[\n;]|(?<=[^\d\s])\.(?=\s|$)|(?:,\s*)?(?:\band\s+)?\b(?:then|after that|afterwards|finally)\b,?|→)\s*", re.I
+)
 _WEAK = re.compile(rf"\s*(?:,\s*(?:and\s+)?|\s+and\s+)(?={POLITE}(?:{_STARTS})\b)", re.I)
-_LISTS = re.compile(rf"{POLITE}(?:type|enter|write|input|put|fill|set|change|check|tick|enable|turn on|uncheck|untick|disable|turn off|upload|attach|log|sign|search)\b", re.I)
+_LISTS = re.compile(
+    rf"{POLITE}(?:type|enter|write|input|put|fill|set|change|check|tick|enable|turn on|uncheck|untick|disable|turn off|upload|attach|log|sign|search)\b",
+    re.I,
+)
 """Verbs that take several things with commas between them."""
 _BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d+[.):])\s+")
 
@@ -371,5 +480,7 @@ def _clause(piece: str, held: Held) -> Clause:
                 raise UsageError(f"clause {shown!r} is not complete: {error}") from error
     first = held.back(bare).split(" ")[0].lower()
     near = get_close_matches(first, [verb.split()[0] for verb in VERBS], 1)
-    hint = f"did you mean {near[0]!r}?" if near else "begin with a verb such as click, type, select, check, read or expect"
+    hint = (
+        f"did you mean {near[0]!r}?" if near else "begin with a verb such as click, type, select, check, read or expect"
+    )
     raise UsageError(f"clause {shown!r} is not understood: {first!r} is no verb I know; {hint}")

@@ -49,7 +49,10 @@ class Grounding:
         if look is not None:
             yield Guess("second_look", look)
         for other in first.alternatives:
-            yield Guess("alternative", first.model_copy(update={"point": other.point, "confidence": other.confidence, "box": None}))
+            yield Guess(
+                "alternative",
+                first.model_copy(update={"point": other.point, "confidence": other.confidence, "box": None}),
+            )
 
     async def _second_look(self, first: Pointing) -> Pointing | None:
         """Points again on an enlarged crop; None when the pointer cannot, or when it only says the same again."""

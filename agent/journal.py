@@ -25,7 +25,9 @@ def default_folder(goal: str, below: Path = Path("runs")) -> Path:
     """A new folder named by time and task."""
     slug = re.sub(r"[^a-z0-9]+", "-", goal.lower()).strip("-")[:40].strip("-") or "run"
     stem = below / f"{datetime.now():%Y%m%d-%H%M%S}-{slug}"
-    return next(path for n in range(1000) if not (path := stem if not n else stem.with_name(f"{stem.name}-{n}")).exists())
+    return next(
+        path for n in range(1000) if not (path := stem if not n else stem.with_name(f"{stem.name}-{n}")).exists()
+    )
 
 
 class Journal:
@@ -45,12 +47,16 @@ class Journal:
         except FileExistsError as error:
             raise UsageError(f"{str(folder)!r} already holds a run: give --out another folder") from error
         except OSError as error:
-            raise UsageError(f"{str(folder)!r} cannot be written to ({error.strerror}): give --out another folder") from error
+            raise UsageError(
+                f"{str(folder)!r} cannot be written to ({error.strerror}): give --out another folder"
+            ) from error
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._handle.close()
 
     def header(self, state: TaskState, **about: str) -> None:
@@ -91,14 +97,24 @@ def read_journal(folder: Path) -> Episode:
     end = next((line for line in lines if line["kind"] == "end"), None)
     try:
         plan = steps[-1]["plan"] if steps else head.get("plan", [])
-        state = TaskState(goal=head.get("goal", ""), plan=plan, steps=[Step.model_validate(line["step"]) for line in steps])
+        state = TaskState(
+            goal=head.get("goal", ""), plan=plan, steps=[Step.model_validate(line["step"]) for line in steps]
+        )
         if end is not None:
             state = TaskState.model_validate(end["state"] | {"steps": state.steps})
             return Episode.model_validate(end["episode"] | {"state": state})
         about = {key: head.get(key, "") for key in ("url", "model", "weights_sha256", "started")}
-        return Episode(task_id=folder.name, outcome=Outcome.INTERRUPTED, reason="the journal has no end: the run was cut off", state=state, **about)
+        return Episode(
+            task_id=folder.name,
+            outcome=Outcome.INTERRUPTED,
+            reason="the journal has no end: the run was cut off",
+            state=state,
+            **about,
+        )
     except (ValidationError, KeyError) as error:
-        raise UsageError(f"the journal in {str(folder)!r} was written by another version of deixis ({error})") from error
+        raise UsageError(
+            f"the journal in {str(folder)!r} was written by another version of deixis ({error})"
+        ) from error
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

@@ -50,13 +50,17 @@ class Done:
     change: Change | None = None
     reading: Reading | None = None
     error: str | None = None
-    seconds: dict[str, float] = field(default_factory=lambda: {"pointing": 0.0, "acting": 0.0, "settling": 0.0, "verifying": 0.0})
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"pointing": 0.0, "acting": 0.0, "settling": 0.0, "verifying": 0.0}
+    )
 
 
 class Loop:
     """Runs one task; `on_step` is called after each step has been written down."""
 
-    def __init__(self, planner: Planner, pointer: Pointer, browser: Browser, limits: Limits, recorder: Recorder) -> None:
+    def __init__(
+        self, planner: Planner, pointer: Pointer, browser: Browser, limits: Limits, recorder: Recorder
+    ) -> None:
         self.planner, self.pointer, self.browser = planner, pointer, browser
         self.limits, self.recorder = limits, recorder
         self.on_step: Callable[[Step], Any] | None = None
@@ -81,7 +85,11 @@ class Loop:
         if seconds >= self.limits.max_seconds:
             return Outcome.BUDGET, f"the task was not done after {self.limits.max_seconds:g} seconds"
         last = state.steps[-CYCLE:]
-        if len(last) == CYCLE and not any(s.changed for s in last) and len({s.planned.model_dump_json() for s in last}) == 1:
+        if (
+            len(last) == CYCLE
+            and not any(s.changed for s in last)
+            and len({s.planned.model_dump_json() for s in last}) == 1
+        ):
             return Outcome.CYCLE, f"the same step was tried {CYCLE} times and changed nothing"
         return None
 
@@ -128,7 +136,9 @@ class Loop:
 
     # what needs a point
 
-    async def _point_and_act(self, action: BrowserAction, words: list[tuple[str, str]], screenshot: Screenshot, done: Done) -> None:
+    async def _point_and_act(
+        self, action: BrowserAction, words: list[tuple[str, str]], screenshot: Screenshot, done: Done
+    ) -> None:
         """Tries the guesses for the first target until one passes the gate and changes something."""
         for name, target in words[1:]:  # a drag's end: its best point only
             found = await self._located(target, screenshot, done)
@@ -161,7 +171,9 @@ class Loop:
                 done.pointing, done.hit = guess.pointing, hit
             except ActionError as error:
                 refused = str(error)
-        done.attempts.append(Attempt(source=guess.source, pointing=guess.pointing, hit=hit, refused=refused, change=change))
+        done.attempts.append(
+            Attempt(source=guess.source, pointing=guess.pointing, hit=hit, refused=refused, change=change)
+        )
         if done.pointing is None:
             done.pointing, done.hit = guess.pointing, hit
         return ground.changed(hit, change) or (change is not None and isinstance(action, Check | Hover | Drag))

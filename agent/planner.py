@@ -11,7 +11,20 @@ from typing import Self
 from deixis.agent.grammar import Clause, clauses
 from deixis.agent.script import read_script
 from deixis.agent.state import PlanItem, Step, TaskState, is_not_found
-from deixis.browser.actions import Action, AnswerDialog, Check, Expect, Finish, GiveUp, Hover, Press, Read, Scroll, Wait, describe
+from deixis.browser.actions import (
+    Action,
+    AnswerDialog,
+    Check,
+    Expect,
+    Finish,
+    GiveUp,
+    Hover,
+    Press,
+    Read,
+    Scroll,
+    Wait,
+    describe,
+)
 from deixis.browser.types import Screenshot
 
 PAGE_SHARE = 0.75
@@ -25,7 +38,9 @@ class InstructionPlanner:
 
     def __init__(self, plan: list[Clause], goal: str, url: str | None = None) -> None:
         self.plan, self.goal, self.url = plan, goal, url
-        self.todo: list[tuple[int, Action]] = [(i, action) for i, clause in enumerate(plan) for action in clause.actions]
+        self.todo: list[tuple[int, Action]] = [
+            (i, action) for i, clause in enumerate(plan) for action in clause.actions
+        ]
         self.at = 0
         self.retried = False
         self.search: _Search | None = None
@@ -64,7 +79,9 @@ class InstructionPlanner:
         item, action = self.todo[self.at]
         if last.planned != action:  # a scroll of our own, or a dialog answered in between
             return self.search.go_on(screenshot, self._lost(state, action)) if self.search else None
-        if last.error is None and (last.changed is not False or isinstance(action, Check | Hover | Scroll | Press | Wait)):
+        if last.error is None and (
+            last.changed is not False or isinstance(action, Check | Hover | Scroll | Press | Wait)
+        ):
             self._done(state, last)
             return None
         if isinstance(action, Expect):
@@ -94,7 +111,9 @@ class InstructionPlanner:
     def _lost(self, state: TaskState, action: Action) -> GiveUp:
         """What is said when all of the page has been searched; the item is marked only when it is really said."""
         item, _ = self.todo[self.at]
-        return GiveUp(reason=f"in {state.plan[item].text!r}: {describe(action)}: the target was not found anywhere on the page")
+        return GiveUp(
+            reason=f"in {state.plan[item].text!r}: {describe(action)}: the target was not found anywhere on the page"
+        )
 
 
 class _Search:

@@ -26,10 +26,21 @@ class Pointer(Protocol):
     def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]: ...
 
 
+class Spent(Protocol):
+    """Seconds that the parts of the last action took."""
+
+    acting: float
+    settling: float
+    verifying: float
+
+
 class Browser(Protocol):
     """One browser context: looks, acts, and says what is at a point and what an action changed."""
 
     downloads: Path | None
+
+    @property
+    def spent(self) -> Spent: ...
 
     async def look(self) -> Screenshot: ...
 

@@ -32,7 +32,9 @@ class Row(NamedTuple):
 def write_report(folder: Path) -> Path:
     """Writes report.html into the folder of a run; UsageError when it holds none."""
     episode = read_journal(folder)
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     page = environment.get_template("report.html.j2").render(
         episode=episode, state=episode.state, steps=[_view(step, folder) for step in episode.steps], rows=timings(episode),
         points=pointing_figures(episode), css=(HERE / "report.css").read_text(), js=(HERE / "report.js").read_text(),
@@ -48,7 +50,10 @@ def timings(episode: Episode) -> list[Row]:
     if not steps:
         return []
     values = {part: [getattr(t, part) for t in steps] for part in (*PARTS, "total")}
-    return [Row(part, median(v), quantiles(v, n=20, method="inclusive")[-1] if len(v) > 1 else v[0]) for part, v in values.items()]
+    return [
+        Row(part, median(v), quantiles(v, n=20, method="inclusive")[-1] if len(v) > 1 else v[0])
+        for part, v in values.items()
+    ]
 
 
 def pointing_figures(episode: Episode) -> dict[str, int]:
@@ -81,7 +86,11 @@ def _view(step: Step, folder: Path) -> dict[str, Any]:
 def _masked(step: Step) -> Any:
     """The planned action, with what was typed into a password field as dots."""
     secret = step.hit is not None and step.hit.input_type == "password"
-    return step.planned.model_copy(update={"text": "••••••"}) if secret and isinstance(step.planned, Type) else step.planned
+    return (
+        step.planned.model_copy(update={"text": "••••••"})
+        if secret and isinstance(step.planned, Type)
+        else step.planned
+    )
 
 
 def annotate(png: bytes, pointings: Sequence[Pointing], css_width: int) -> bytes:
@@ -96,7 +105,7 @@ def annotate(png: bytes, pointings: Sequence[Pointing], css_width: int) -> bytes
         x, y, r = found.point.x * scale, found.point.y * scale, 9 * scale
         if found.box:
             corners = tuple(v * scale for v in found.box.model_dump().values())
-            draw.rounded_rectangle(corners, 4 * scale, outline="#e6007e", width=max(1, round(2 * scale)))  # type: ignore[arg-type]
+            draw.rounded_rectangle(corners, 4 * scale, outline="#e6007e", width=max(1, round(2 * scale)))
         draw.ellipse((x - r - 2 * scale, y - r - 2 * scale, x + r + 2 * scale, y + r + 2 * scale), fill="white")
         draw.ellipse((x - r, y - r, x + r, y + r), fill="#e6007e")
         draw.text((x, y), str(number), font=font, fill="white", anchor="mm")

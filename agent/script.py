@@ -59,7 +59,11 @@ def _fill(value: Any) -> list[Action]:
 
 
 def _login(value: Any) -> list[Action]:
-    return [Type(text=str(value["name"]), target="username"), Type(text=str(value["password"]), target="password"), Click(target="log in")]
+    return [
+        Type(text=str(value["name"]), target="username"),
+        Type(text=str(value["password"]), target="password"),
+        Click(target="log in"),
+    ]
 
 
 def _scroll(value: Any) -> list[Action]:
@@ -74,14 +78,24 @@ def _scroll(value: Any) -> list[Action]:
 
 def _expect(value: Any) -> list[Action]:
     if isinstance(value, Mapping):
-        return [Expect(what=str(value["what"]), text=str(value["text"]) if "text" in value else None, absent=bool(value.get("absent", False)))]
+        return [
+            Expect(
+                what=str(value["what"]),
+                text=str(value["text"]) if "text" in value else None,
+                absent=bool(value.get("absent", False)),
+            )
+        ]
     return [Expect(what=str(value), text=str(value))]
 
 
 def _wait(value: Any) -> list[Action]:
     if isinstance(value, int | float):
         return [Wait(seconds=value)]
-    return [Wait(target=str(value["for"]), seconds=float(value.get("seconds", 15)))] if isinstance(value, Mapping) else [Wait(target=str(value), seconds=15)]
+    return (
+        [Wait(target=str(value["for"]), seconds=float(value.get("seconds", 15)))]
+        if isinstance(value, Mapping)
+        else [Wait(target=str(value), seconds=15)]
+    )
 
 
 VERBS: dict[str, Callable[[Any], list[Action]]] = {
@@ -91,7 +105,14 @@ VERBS: dict[str, Callable[[Any], list[Action]]] = {
     "right_click": lambda v: [Click(target=str(v), button="right")],
     "hover": lambda v: [Hover(target=str(v))],
     "drag": lambda v: [Drag(start=str(v["from"]), end=str(v["to"]))],
-    "type": lambda v: [Type(text=str(v["text"]), target=v.get("into"), clear=bool(v.get("clear", True)), submit=bool(v.get("submit", False)))],
+    "type": lambda v: [
+        Type(
+            text=str(v["text"]),
+            target=v.get("into"),
+            clear=bool(v.get("clear", True)),
+            submit=bool(v.get("submit", False)),
+        )
+    ],
     "fill": _fill,
     "clear": lambda v: [Type(text="", target=str(v))],
     "search": lambda v: [Type(text=str(v), target=SEARCH_FIELD, submit=True)],
@@ -122,7 +143,9 @@ def read_script(path: Path, variables: Mapping[str, str]) -> Script:
     except yaml.YAMLError as error:
         raise UsageError(f"the script {str(path)!r} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict) or not isinstance(data.get("steps"), list):
-        raise UsageError(f"the script {str(path)!r} has no list of steps: write `steps:` and a line `- click: NAME` below it")
+        raise UsageError(
+            f"the script {str(path)!r} has no list of steps: write `steps:` and a line `- click: NAME` below it"
+        )
     if unknown := set(data) - KEYS:
         raise UsageError(f"the script {str(path)!r} has unknown keys {sorted(unknown)}: it may have {sorted(KEYS)}")
     values = {str(k): str(v) for k, v in (data.get("vars") or {}).items()} | dict(variables)
@@ -139,7 +162,10 @@ def _step(step: Any, number: int, variables: Mapping[str, str]) -> list[Clause]:
         return clauses(step, variables)
     if not isinstance(step, dict) or len(step) != 1:
         raise UsageError(f"step {number} ({step!r}) must be a sentence or one verb with its value")
-    (verb, value), shown = next(iter(step.items())), yaml.safe_dump(step, default_flow_style=True, allow_unicode=True, width=1000).strip().strip("{}")
+    (verb, value), shown = (
+        next(iter(step.items())),
+        yaml.safe_dump(step, default_flow_style=True, allow_unicode=True, width=1000).strip().strip("{}"),
+    )
     if verb not in VERBS:
         raise UsageError(f"step {number} has the unknown verb {verb!r}: I know {', '.join(sorted(VERBS))}")
     if value is None and verb not in {"back", "forward", "reload"}:
@@ -165,5 +191,7 @@ def _filled(value: Any, variables: Mapping[str, str]) -> Any:
 
 def _value(name: str, variables: Mapping[str, str]) -> str:
     if name not in variables:
-        raise UsageError(f"the script uses {{{name}}} but gives it no value: add it to `vars:` or as --var {name}=VALUE")
+        raise UsageError(
+            f"the script uses {{{name}}} but gives it no value: add it to `vars:` or as --var {name}=VALUE"
+        )
     return str(variables[name])

@@ -93,7 +93,10 @@ def check(place: Site) -> list[str]:
     """What is wrong in Django's database after the task; empty when all is as it was asked for."""
     with sqlite3.connect(place.database) as database:
         groups = [row[0] for row in database.execute("select name from auth_group")]
-        users = {row[0]: row[1:] for row in database.execute("select username, first_name, is_staff, is_superuser from auth_user")}
+        users = {
+            row[0]: row[1:]
+            for row in database.execute("select username, first_name, is_staff, is_superuser from auth_user")
+        }
         sessions = database.execute("select count(*) from django_session").fetchone()[0]
     wrong = []
     if groups != ["Editors"]:
@@ -112,7 +115,9 @@ def attempt(out: Path, headed: bool = False) -> tuple[Episode, list[str]]:
     from deixis.browser.session import SessionConfig
 
     with site() as place:
-        agent = Agent(session=SessionConfig(headed=headed), run=Run(out=out, variables={"name": NAME, "password": PASSWORD}))
+        agent = Agent(
+            session=SessionConfig(headed=headed), run=Run(out=out, variables={"name": NAME, "password": PASSWORD})
+        )
         episode = agent.run_sync(TASK, place.url, on_step=progress())
         wrong = check(place)
     if episode.outcome is not Outcome.FINISHED:
@@ -125,7 +130,11 @@ def figures(episodes: list[Episode]) -> list[str]:
     steps = [step for episode in episodes for step in episode.steps]
     pointed = [step for step in steps if step.attempts]
     parts = ("screenshot", "pointing", "acting", "settling", "verifying", "total")
-    times = ", ".join(f"{part} {median(getattr(step.timings, part) for step in pointed):.2f}" for part in parts) if pointed else "-"
+    times = (
+        ", ".join(f"{part} {median(getattr(step.timings, part) for step in pointed):.2f}" for part in parts)
+        if pointed
+        else "-"
+    )
     counts = [pointing_figures(episode) for episode in episodes]
     total = {key: sum(count[key] for count in counts) for key in ("pointed", "first", "done")}
     actions = sum(step.performed is not None and step.planned.kind not in {"finish", "give_up"} for step in steps)

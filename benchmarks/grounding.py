@@ -20,6 +20,7 @@ import numpy as np
 from deixis.browser.types import Box, Screenshot
 from deixis.vlm import ask
 from deixis.vlm.pointer import NanoPointer
+from deixis.vlm.spelling import fold
 
 
 class Item(NamedTuple):
@@ -48,7 +49,7 @@ def items(screen: dict[str, Any], rng: Random) -> list[Item]:
     found = []
     for element in screen["els"]:
         names = ask.names_of(element)
-        if not names or len(groups[ask.fold(names[0])]) > 1:
+        if not names or len(groups[fold(names[0])]) > 1:
             continue
         x0, y0, x1, y1 = element["box"]
         role = element["role"] if element["role"] != "select" else "list"
@@ -69,7 +70,16 @@ def run(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> Iterator[Re
         for item, answer in zip(asked, answers, strict=True):
             hit = answer.point is not None and item.box.contains(answer.point)
             others = any(item.box.contains(other.point) for other in answer.alternatives)
-            yield Result(f"{screen['family']}/{screen['page']}", screen["family"], item.kind, item.words, hit, hit or others, answer.confidence, seconds)
+            yield Result(
+                f"{screen['family']}/{screen['page']}",
+                screen["family"],
+                item.kind,
+                item.words,
+                hit,
+                hit or others,
+                answer.confidence,
+                seconds,
+            )
 
 
 def rate(results: list[Result], field: str = "hit") -> tuple[float, float, int]:
@@ -90,7 +100,9 @@ def table(results: list[Result]) -> str:
     for family in sorted({r.family for r in results}):
         rows = [r for r in results if r.family == family]
         slices = {"named": [r for r in rows if r.kind != "icon"], "icon": [r for r in rows if r.kind == "icon"]}
-        slices |= {f"  {kind}": [r for r in rows if r.kind == kind] for kind in sorted({r.kind for r in rows} - {"icon"})}
+        slices |= {
+            f"  {kind}": [r for r in rows if r.kind == kind] for kind in sorted({r.kind for r in rows} - {"icon"})
+        }
         for name, part in slices.items():
             if part:
                 (hit, error, n), (four, _, _) = rate(part), rate(part, "in_four")

@@ -43,7 +43,10 @@ def test_scale_divides_coordinates(tmp_path: Path) -> None:
     image = Image.open(DATA / "login.png")
     twice = tmp_path / "twice.png"
     image.resize((image.width * 2, image.height * 2)).save(twice)
-    one, two = (json.loads(deixis("point", *words, "--json").stdout) for words in ((str(DATA / "login.png"), "Password"), (str(twice), "Password", "--scale", "2")))
+    one, two = (
+        json.loads(deixis("point", *words, "--json").stdout)
+        for words in ((str(DATA / "login.png"), "Password"), (str(twice), "Password", "--scale", "2"))
+    )
     assert one["found"] == two["found"]
     if one["found"]:
         assert abs(one["x"] - two["x"]) <= 24 and abs(one["y"] - two["y"]) <= 24
@@ -57,7 +60,9 @@ def test_a_target_that_is_not_there_has_no_point() -> None:
 
 def test_run_does_a_task_and_leaves_journal_and_report(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    done = deixis("run", "type Grace into Name, press Save, read the message", "--url", FORM, "--out", str(out), "--json")
+    done = deixis(
+        "run", "type Grace into Name, press Save, read the message", "--url", FORM, "--out", str(out), "--json"
+    )
     episode = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     assert episode["outcome"] == "finished" and episode["answer"] == "Saved Grace"
@@ -104,7 +109,9 @@ def test_images_of_no_or_giant_size_are_refused(tmp_path: Path) -> None:
 
 
 def test_no_browser_is_status_3(tmp_path: Path) -> None:
-    done = deixis("run", "click A", "--url", FORM, "--out", str(tmp_path / "run"), env={"DEIXIS_BROWSER": "/nowhere/chrome"})
+    done = deixis(
+        "run", "click A", "--url", FORM, "--out", str(tmp_path / "run"), env={"DEIXIS_BROWSER": "/nowhere/chrome"}
+    )
     assert done.returncode == 3 and "deixis setup" in " ".join(done.stderr.split())
     assert read_journal(tmp_path / "run").outcome is Outcome.CRASHED
 
@@ -120,7 +127,17 @@ def test_models_and_doctor() -> None:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     """A run that waits for something that never comes, past its first step."""
-    command = [sys.executable, "-m", "deixis.agent.cli", "run", "type Grace into Name, wait for 'Quarterly zebra statistics' up to 300 s", "--url", FORM, "--out", str(tmp_path / "run")]
+    command = [
+        sys.executable,
+        "-m",
+        "deixis.agent.cli",
+        "run",
+        "type Grace into Name, wait for 'Quarterly zebra statistics' up to 300 s",
+        "--url",
+        FORM,
+        "--out",
+        str(tmp_path / "run"),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 90
     while time.monotonic() < end and process.poll() is None:
@@ -137,7 +154,11 @@ def test_ctrl_c_keeps_journal_and_report(running: "subprocess.Popen[str]", tmp_p
     _, told = running.communicate(timeout=60)
     assert running.returncode == 130 and "interrupted" in told
     episode = read_journal(tmp_path / "run")
-    assert episode.outcome is Outcome.INTERRUPTED and len(episode.steps) >= 1 and (tmp_path / "run" / "report.html").exists()
+    assert (
+        episode.outcome is Outcome.INTERRUPTED
+        and len(episode.steps) >= 1
+        and (tmp_path / "run" / "report.html").exists()
+    )
 
 
 def test_a_browser_killed_in_the_middle_is_status_3(running: "subprocess.Popen[str]", tmp_path: Path) -> None:

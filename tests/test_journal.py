@@ -15,13 +15,31 @@ from deixis.browser.types import Change, Point, Pointing
 def write(folder: Path, steps: int, end: bool = True) -> Episode:
     state = TaskState(goal="do it", plan=[PlanItem(text="click 'Save'", status="done")], answer="42", notes=["a: 42"])
     with Journal.open(folder) as journal:
-        journal.header(state, url="http://127.0.0.1/", model="fixed", weights_sha256="ab", started="2026-01-01T00:00:00")
+        journal.header(
+            state, url="http://127.0.0.1/", model="fixed", weights_sha256="ab", started="2026-01-01T00:00:00"
+        )
         for index in range(steps):
             pointing = Pointing(target="Save", point=Point(x=1.5, y=2), confidence=0.7, found=True)
-            step = Step(index=index, planned=Click(target="Save"), performed=Click(target=Point(x=1.5, y=2)), pointing=pointing, changed=True, change=Change(url=True))
+            step = Step(
+                index=index,
+                planned=Click(target="Save"),
+                performed=Click(target=Point(x=1.5, y=2)),
+                pointing=pointing,
+                changed=True,
+                change=Change(url=True),
+            )
             state.steps.append(journal.step(step, b"picture"))
             assert len(read_journal(folder).steps) == index + 1  # on disk before the next step begins
-        episode = Episode(task_id=folder.name, model="fixed", weights_sha256="ab", url="http://127.0.0.1/", outcome=Outcome.FINISHED, state=state, seconds=3, started="2026-01-01T00:00:00")
+        episode = Episode(
+            task_id=folder.name,
+            model="fixed",
+            weights_sha256="ab",
+            url="http://127.0.0.1/",
+            outcome=Outcome.FINISHED,
+            state=state,
+            seconds=3,
+            started="2026-01-01T00:00:00",
+        )
         if end:
             journal.end(episode)
     return episode

@@ -16,7 +16,12 @@ MAY = {
     "agent": {"agent", "browser", "vlm"},
     "benchmarks": {"benchmarks", "agent", "browser", "vlm"},
 }
-EXCEPTIONS = {("agent/cli.py", "benchmarks"), ("agent/cli.py", "vlm.train"), ("vlm/collect.py", "browser.launch"), ("vlm/collect.py", "browser.session")}
+EXCEPTIONS = {
+    ("agent/cli.py", "benchmarks"),
+    ("agent/cli.py", "vlm.train"),
+    ("vlm/collect.py", "browser.launch"),
+    ("vlm/collect.py", "browser.session"),
+}
 """The command line loads what a command needs inside it; training takes its pictures with the acting browser."""
 
 
@@ -41,14 +46,18 @@ def test_imports_go_one_way(package: str) -> None:
 
 def test_importing_the_agent_loads_nothing_heavy() -> None:
     code = "import sys, deixis.agent.api, deixis.agent.cli, deixis.agent.planner, deixis.agent.report; print([m for m in ('torch', 'transformers', 'playwright') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_every_folder_and_data_ending_is_in_the_wheel() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert settings["packages"] == [f"deixis.{name}" for name in ("agent", "browser", "vlm", "benchmarks")]
     endings = {pattern.removeprefix("*") for pattern in settings["package-data"]["*"]}
-    tracked = subprocess.run(["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     for name in tracked:
         path = Path(name)
         assert len(path.parts) == 2, f"{name}: folders are flat, a subpackage would be missing from the wheel"

@@ -31,7 +31,9 @@ TEXT, SAVE, OFF, DEAD = Point(x=40, y=15), Point(x=250, y=15), Point(x=450, y=15
 NAME, BOX, OUT = Point(x=50, y=115), Point(x=450, y=115), Point(x=20, y=208)
 
 
-async def work(session: Session, folder: Path, planner: Planner, pointer: Pointer, limits: Limits | None = None) -> tuple[Outcome, TaskState]:
+async def work(
+    session: Session, folder: Path, planner: Planner, pointer: Pointer, limits: Limits | None = None
+) -> tuple[Outcome, TaskState]:
     await session.page.set_content(PAGE)
     state = TaskState(goal="test")
     with Journal.open(folder / "run") as journal:
@@ -43,7 +45,9 @@ async def work(session: Session, folder: Path, planner: Planner, pointer: Pointe
 
 
 async def test_words_become_a_click_that_is_verified(browser_session: Session, tmp_path: Path) -> None:
-    outcome, state = await work(browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), FixedPointer({"Save": SAVE}))
+    outcome, state = await work(
+        browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), FixedPointer({"Save": SAVE})
+    )
     step = state.steps[0]
     assert outcome is Outcome.FINISHED and step.changed and step.performed == Click(target=SAVE)
     assert step.hit is not None and step.hit.name == "Save" and step.timings.total > step.timings.acting > 0
@@ -51,30 +55,44 @@ async def test_words_become_a_click_that_is_verified(browser_session: Session, t
 
 
 async def test_what_the_gate_refuses_leads_to_the_next_best_point(browser_session: Session, tmp_path: Path) -> None:
-    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), FixedPointer({"Save": [TEXT, OFF, SAVE]}))
+    _, state = await work(
+        browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), FixedPointer({"Save": [TEXT, OFF, SAVE]})
+    )
     refused = [a.refused for a in state.steps[0].attempts]
     assert "reacts to nothing" in (refused[0] or "") and "disabled" in (refused[1] or "") and refused[2] is None
     assert state.steps[0].performed == Click(target=SAVE)
 
 
 async def test_a_click_that_changes_nothing_leads_to_a_second_look(browser_session: Session, tmp_path: Path) -> None:
-    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), LookingPointer({"Save": DEAD}, SAVE))
+    _, state = await work(
+        browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), LookingPointer({"Save": DEAD}, SAVE)
+    )
     assert [a.source for a in state.steps[0].attempts] == ["first", "second_look"]
     assert state.steps[0].changed and state.steps[0].performed == Click(target=SAVE)
 
 
 async def test_all_refused_is_an_error_that_says_what_was_there(browser_session: Session, tmp_path: Path) -> None:
-    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Type(text="x", target="Name")), FixedPointer({"Name": SAVE}))
+    _, state = await work(
+        browser_session, tmp_path, ScriptedPlanner(Type(text="x", target="Name")), FixedPointer({"Name": SAVE})
+    )
     assert state.steps[0].performed is None and "'Save': nothing can be typed there" in (state.steps[0].error or "")
 
 
-async def test_without_the_gate_the_first_point_is_clicked_whatever_is_there(browser_session: Session, tmp_path: Path) -> None:
-    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Click(target="x")), FixedPointer({"x": OFF}), Limits(gate=False))
+async def test_without_the_gate_the_first_point_is_clicked_whatever_is_there(
+    browser_session: Session, tmp_path: Path
+) -> None:
+    _, state = await work(
+        browser_session, tmp_path, ScriptedPlanner(Click(target="x")), FixedPointer({"x": OFF}), Limits(gate=False)
+    )
     assert state.steps[0].attempts[0].refused is None and state.steps[0].attempts[0].hit is None
 
 
-async def test_an_absent_target_is_looked_for_by_scrolling_and_then_given_up(browser_session: Session, tmp_path: Path) -> None:
-    outcome, state = await work(browser_session, tmp_path, InstructionPlanner.from_text("click 'Nowhere'"), FixedPointer({}))
+async def test_an_absent_target_is_looked_for_by_scrolling_and_then_given_up(
+    browser_session: Session, tmp_path: Path
+) -> None:
+    outcome, state = await work(
+        browser_session, tmp_path, InstructionPlanner.from_text("click 'Nowhere'"), FixedPointer({})
+    )
     assert outcome is Outcome.GAVE_UP and "Nowhere" in state.steps[-1].planned.reason  # type: ignore[union-attr]
     assert {s.planned.kind for s in state.steps} == {"click", "scroll", "give_up"}
 
@@ -83,7 +101,9 @@ async def test_reading_and_expecting(browser_session: Session, tmp_path: Path) -
     planner = InstructionPlanner.from_text("click Save, expect the result to say 'saved', read the result")
     outcome, state = await work(browser_session, tmp_path, planner, FixedPointer({"Save": SAVE, "the result": OUT}))
     assert outcome is Outcome.FINISHED and state.answer == "saved"
-    assert state.steps[2].reading is not None and state.steps[2].reading.source == "dom" and state.steps[2].changed is None
+    assert (
+        state.steps[2].reading is not None and state.steps[2].reading.source == "dom" and state.steps[2].changed is None
+    )
 
 
 async def test_an_expectation_that_does_not_hold_fails_the_task(browser_session: Session, tmp_path: Path) -> None:
@@ -100,7 +120,9 @@ async def test_checking_twice_leaves_it_checked(browser_session: Session, tmp_pa
 
 async def test_limits_end_a_run(browser_session: Session, tmp_path: Path) -> None:
     many = [Press(keys="Tab") if k % 2 else Click(target="Save") for k in range(40)]
-    outcome, state = await work(browser_session, tmp_path, ScriptedPlanner(*many), FixedPointer({"Save": SAVE}), Limits(max_steps=5))
+    outcome, state = await work(
+        browser_session, tmp_path, ScriptedPlanner(*many), FixedPointer({"Save": SAVE}), Limits(max_steps=5)
+    )
     assert outcome is Outcome.STEP_LIMIT and len(state.steps) == 5
 
 
@@ -113,7 +135,9 @@ async def test_cancelling_in_the_middle_keeps_the_journal(browser_session: Sessi
     await browser_session.page.set_content(PAGE)
     state, seen = TaskState(goal="test"), asyncio.Event()
     with Journal.open(tmp_path / "run") as journal:
-        planner = ScriptedPlanner(Click(target="Save"), Read(question="never"), Expect(what="never"), Click(target="Save"))
+        planner = ScriptedPlanner(
+            Click(target="Save"), Read(question="never"), Expect(what="never"), Click(target="Save")
+        )
         loop = Loop(planner, FixedPointer({"Save": SAVE}), browser_session, Limits(), journal)
 
         def note(step: Step) -> None:

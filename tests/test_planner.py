@@ -1,5 +1,6 @@
 """Plain English and YAML become the right actions, and the plan is walked as it should be."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -109,19 +110,22 @@ def test_what_is_not_understood_is_named(text: str, words: list[str]) -> None:
 
 def test_variables_are_taken_verbatim() -> None:
     planner = InstructionPlanner.from_text("type {text} into Name, click '{text}'", {"text": "a, and then click b"})
-    assert [a for _, a in planner.todo] == [Type(text="a, and then click b", target="Name"), Click(target="a, and then click b")]
+    assert [a for _, a in planner.todo] == [
+        Type(text="a, and then click b", target="Name"),
+        Click(target="a, and then click b"),
+    ]
 
 
 @given(st.text(max_size=80))
 @settings(max_examples=400, deadline=None)
 def test_any_text_is_a_plan_or_a_usage_error(text: str) -> None:
-    try:
+    with contextlib.suppress(UsageError):
         assert InstructionPlanner.from_text(text).todo
-    except UsageError:
-        pass
 
 
-@given(st.text(st.characters(blacklist_characters='"{}\ue000\ue001', blacklist_categories=["Cs"]), min_size=1, max_size=60))
+@given(
+    st.text(st.characters(blacklist_characters='"{}\ue000\ue001', blacklist_categories=["Cs"]), min_size=1, max_size=60)
+)
 @settings(max_examples=300, deadline=None)
 def test_quoted_text_survives(text: str) -> None:
     planner = InstructionPlanner.from_text(f'type "{text}" into Name')
@@ -189,17 +193,26 @@ class Walk:
     """Plays the loop's part: takes decisions and says what came of them."""
 
     def __init__(self, text: str) -> None:
-        self.planner, self.state, self.scroll, self.spare = InstructionPlanner.from_text(text), TaskState(goal=text), 0.0, 0.0
+        self.planner, self.state, self.scroll, self.spare = (
+            InstructionPlanner.from_text(text),
+            TaskState(goal=text),
+            0.0,
+            0.0,
+        )
         self.planner.begin(self.state)
 
-    def go(self, error: str | None = None, changed: bool = True, reading: str | None = None, dialog: Dialog | None = None) -> Action:
+    def go(
+        self, error: str | None = None, changed: bool = True, reading: str | None = None, dialog: Dialog | None = None
+    ) -> Action:
         """One decision; the outcome given is what the next decision will see of it."""
         action = self.planner.decide(self.state, shot(self.scroll, dialog))
         if isinstance(action, Scroll):
             self.scroll = min(max(self.scroll + action.dy, 0), self.spare)
             error = None
         read = Reading(text=reading, source="dom") if reading is not None else None
-        self.state.steps.append(Step(index=len(self.state.steps), planned=action, changed=changed, error=error, reading=read))
+        self.state.steps.append(
+            Step(index=len(self.state.steps), planned=action, changed=changed, error=error, reading=read)
+        )
         return action
 
 

@@ -22,7 +22,9 @@ def test_python_blocks_run(code: str, tmp_path: Path) -> None:
 
 
 def test_commands_run(tmp_path: Path) -> None:
-    commands = [line for kind, code in BLOCKS if kind == "sh" for line in code.splitlines() if line.startswith("deixis ")]
+    commands = [
+        line for kind, code in BLOCKS if kind == "sh" for line in code.splitlines() if line.startswith("deixis ")
+    ]
     assert commands
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     for command in commands:
@@ -37,5 +39,7 @@ def test_make_targets_exist() -> None:
 
 
 def test_files_named_exist() -> None:
-    for name in re.findall(r"`((?:browser|agent|vlm|benchmarks|tests|docs)/[\w./-]+)`", README) + re.findall(r"\]\(([\w./-]+)\)", README):
+    for name in re.findall(r"`((?:browser|agent|vlm|benchmarks|tests|docs)/[\w./-]+)`", README) + re.findall(
+        r"\]\(([\w./-]+)\)", README
+    ):
         assert (ROOT / name).exists(), name

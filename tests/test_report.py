@@ -24,11 +24,23 @@ def picture(width: int = 640, height: int = 360) -> bytes:
 
 
 def made(folder: Path, end: bool = True) -> Episode:
-    state = TaskState(goal=f"click {EVIL}", plan=[PlanItem(text=f"click {EVIL}", status="failed", note="it did not work")])
+    state = TaskState(
+        goal=f"click {EVIL}", plan=[PlanItem(text=f"click {EVIL}", status="failed", note="it did not work")]
+    )
     hit = Hit(tag="input", role="textbox", name="Password", box=Box(x0=0, y0=0, x1=9, y1=9), input_type="password")
-    found = Pointing(target="Save", point=Point(x=160, y=90), box=Box(x0=140, y0=80, x1=180, y1=100), confidence=0.8, found=True, alternatives=(Candidate(point=Point(x=500, y=300), confidence=0.1),))
+    found = Pointing(
+        target="Save",
+        point=Point(x=160, y=90),
+        box=Box(x0=140, y0=80, x1=180, y1=100),
+        confidence=0.8,
+        found=True,
+        alternatives=(Candidate(point=Point(x=500, y=300), confidence=0.1),),
+    )
     wrong = found.model_copy(update={"point": Point(x=20, y=20)})
-    tries = (Attempt(source="first", pointing=wrong, refused="'Off' is disabled"), Attempt(source="alternative", pointing=found))
+    tries = (
+        Attempt(source="first", pointing=wrong, refused="'Off' is disabled"),
+        Attempt(source="alternative", pointing=found),
+    )
     times = Timings(screenshot=0.1, pointing=0.5, acting=0.1, total=0.8)
     size = {"width": 640, "height": 360, "url": f"http://127.0.0.1/{EVIL}", "title": "A page"}
     steps = [
@@ -59,7 +71,16 @@ async def test_everything_is_in_one_file(browser: Browser, tmp_path: Path) -> No
     assert not asked and not await page.evaluate("window.hacked")
     assert await page.locator(".step").count() == 3 and await page.locator(".film img").count() == 3
     text = await page.inner_text("body")
-    for words in (EVIL, "gave up", "no way", "80 % sure", "'Off' is disabled", "url", "1 of 2 right at once, 2 in the end", "it did not work"):
+    for words in (
+        EVIL,
+        "gave up",
+        "no way",
+        "80 % sure",
+        "'Off' is disabled",
+        "url",
+        "1 of 2 right at once, 2 in the end",
+        "it did not work",
+    ):
         assert words in text, words
     assert "secret-word" not in await page.content()
     await page.close()
@@ -72,7 +93,9 @@ async def test_the_point_is_drawn_where_it_was(browser: Browser, tmp_path: Path)
     dot = await page.locator("#step-0 .point circle").last.bounding_box()
     assert image and dot
     x, y = dot["x"] + dot["width"] / 2 - image["x"], dot["y"] + dot["height"] / 2 - image["y"]
-    assert x / image["width"] == pytest.approx(160 / 640, abs=0.003) and y / image["height"] == pytest.approx(90 / 360, abs=0.003)
+    assert x / image["width"] == pytest.approx(160 / 640, abs=0.003) and y / image["height"] == pytest.approx(
+        90 / 360, abs=0.003
+    )
     await page.close()
 
 
@@ -101,7 +124,9 @@ async def test_figures(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scale", [1, 2])
 async def test_annotate_draws_at_the_point(scale: int) -> None:
-    found = Pointing(target="the Save button", point=Point(x=100, y=50), box=Box(x0=80, y0=40, x1=120, y1=60), found=True)
+    found = Pointing(
+        target="the Save button", point=Point(x=100, y=50), box=Box(x0=80, y0=40, x1=120, y1=60), found=True
+    )
     drawn = Image.open(io.BytesIO(annotate(picture(640 * scale, 360 * scale), [found], 640)))
     assert drawn.size == (640 * scale, 360 * scale)
     assert drawn.getpixel((94 * scale, 50 * scale)) == (230, 0, 126)

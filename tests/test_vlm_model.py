@@ -16,7 +16,10 @@ from deixis.vlm.image import prepare
 from deixis.vlm.model import Nano, questions
 from deixis.vlm.pointer import NanoPointer, regions
 
-SMALL = NanoConfig(vit=VitConfig(dim=64, heads=2, layers=1, local_blocks=1, row_blocks=1), decoder=DecoderConfig(dim=64, heads=2, hidden=64, layers=2))
+SMALL = NanoConfig(
+    vit=VitConfig(dim=64, heads=2, layers=1, local_blocks=1, row_blocks=1),
+    decoder=DecoderConfig(dim=64, heads=2, hidden=64, layers=2),
+)
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +84,15 @@ def test_bad_weights_are_named(model: Nano, tmp_path: Path) -> None:
 
     save_file({"a": torch.zeros(1)}, other)
     foreign = tmp_path / "foreign.safetensors"
-    save_file({"a": torch.zeros(1)}, foreign, metadata={"format": "deixis-nano", "config": json.dumps(SMALL.model_dump())})
-    for path, word in ((tmp_path / "none.safetensors", "no weights"), (cut, "no complete"), (other, "no deixis-nano"), (foreign, "another version")):
+    save_file(
+        {"a": torch.zeros(1)}, foreign, metadata={"format": "deixis-nano", "config": json.dumps(SMALL.model_dump())}
+    )
+    for path, word in (
+        (tmp_path / "none.safetensors", "no weights"),
+        (cut, "no complete"),
+        (other, "no deixis-nano"),
+        (foreign, "another version"),
+    ):
         with pytest.raises(SetupError, match=word):
             checkpoint.load(path)
 

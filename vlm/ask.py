@@ -32,8 +32,35 @@ ROLE_WORDS = {
     "checkbox": ("checkbox", "check box", "tick box", "box", "option"), "radio": ("radio button", "radio", "option", "choice"), "switch": ("switch", "toggle"),
     "menuitem": ("menu item", "entry"), "slider": ("slider",), "file": ("file field", "file upload"),
 }  # fmt: skip
-VERBS = ("click", "click on", "press", "tap", "hit", "select", "open", "choose", "push", "go to", "find", "point to", "click the", "press the")
-FIELD_VERBS = ("type into", "fill in", "fill", "click", "focus", "enter text in", "write in", "select", "set", "go to", "type in")
+VERBS = (
+    "click",
+    "click on",
+    "press",
+    "tap",
+    "hit",
+    "select",
+    "open",
+    "choose",
+    "push",
+    "go to",
+    "find",
+    "point to",
+    "click the",
+    "press the",
+)
+FIELD_VERBS = (
+    "type into",
+    "fill in",
+    "fill",
+    "click",
+    "focus",
+    "enter text in",
+    "write in",
+    "select",
+    "set",
+    "go to",
+    "type in",
+)
 CHECK_VERBS = ("check", "tick", "select", "uncheck", "toggle", "click", "enable", "choose")
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
@@ -72,7 +99,13 @@ def phrase(name: str, role: str, icon: bool, rng: Random) -> str:
     kind = rng.choice(ROLE_WORDS.get(role, ("button",)))
     if icon and rng.random() < 0.5:
         kind = rng.choice(["icon", "icon button", "symbol"])
-    verbs = FIELD_VERBS if role in {"field", "select", "file"} else CHECK_VERBS if role in {"checkbox", "radio", "switch"} else VERBS
+    verbs = (
+        FIELD_VERBS
+        if role in {"field", "select", "file"}
+        else CHECK_VERBS
+        if role in {"checkbox", "radio", "switch"}
+        else VERBS
+    )
     verb = rng.choice(verbs)
     forms = [
         called, called, called, f"{called} {kind}", f"the {called} {kind}", f"{verb} {called}", f"{verb} the {called} {kind}", f"{verb} {called} {kind}",
@@ -80,9 +113,17 @@ def phrase(name: str, role: str, icon: bool, rng: Random) -> str:
         f"{rng.choice(['please ', 'now ', 'then ', ''])}{verb} {called}", f"the {called}", f"{called}: {kind}",
     ]  # fmt: skip
     if role in {"field", "select"}:
-        forms += [f"where I {rng.choice(['enter', 'type', 'put'])} {rng.choice(['the', 'my', 'a'])} {name}", f"the {kind} for {name}", f"{name} {kind}", f"the {kind} {rng.choice(['under', 'next to', 'after', 'beside'])} {called}"]
+        forms += [
+            f"where I {rng.choice(['enter', 'type', 'put'])} {rng.choice(['the', 'my', 'a'])} {name}",
+            f"the {kind} for {name}",
+            f"{name} {kind}",
+            f"the {kind} {rng.choice(['under', 'next to', 'after', 'beside'])} {called}",
+        ]
     if role in {"checkbox", "radio", "switch"}:
-        forms += [f"the {kind} {rng.choice(['next to', 'before', 'beside', 'in front of'])} {called}", f"{verb} the {kind} {called}"]
+        forms += [
+            f"the {kind} {rng.choice(['next to', 'before', 'beside', 'in front of'])} {called}",
+            f"{verb} the {kind} {called}",
+        ]
     return rng.choice(forms)
 
 
@@ -94,7 +135,9 @@ def _relation(element: dict[str, Any], name: str, rng: Random) -> str | None:
         row = rng.choice(element["row"])
         return f"{what} {rng.choice(['in the row of', 'for', 'next to', 'in the line of', 'of', 'in the row with', 'beside'])} {row}"
     if element.get("section"):
-        return f"{what} {rng.choice(['under', 'in', 'in the section', 'below', 'of', 'in the card'])} {element['section']}"
+        return (
+            f"{what} {rng.choice(['under', 'in', 'in the section', 'below', 'of', 'in the card'])} {element['section']}"
+        )
     return None
 
 
@@ -122,7 +165,11 @@ def about(element: dict[str, Any], groups: dict[str, list[dict[str, Any]]], rng:
     if len(same) == 1:
         if rng.random() < 0.1 and (text := _relation(element, name, rng)):
             return Ask(text, (_box(element),), "relation")
-        return Ask(phrase(name, element["role"], is_icon(element), rng), (_box(element),), "icon" if is_icon(element) else element["role"])
+        return Ask(
+            phrase(name, element["role"], is_icon(element), rng),
+            (_box(element),),
+            "icon" if is_icon(element) else element["role"],
+        )
     text = _relation(element, name, rng)
     rows = [tuple(other.get("row", ())) + (other.get("section"),) for other in same]
     if text and rows.count(tuple(element.get("row", ())) + (element.get("section"),)) == 1 and rng.random() < 0.7:

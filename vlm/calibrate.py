@@ -35,14 +35,22 @@ def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> list[Aske
     for file in screens:
         screen = json.loads(file.read_text())
         groups = ask.by_name(screen["els"])
-        questions = [q for e in rng.sample(screen["els"], min(16, len(screen["els"]))) if (q := ask.about(e, groups, rng))]
-        missing = [q for _ in questions if rng.random() < ABSENT / (1 - ABSENT) and (q := ask.absent(set(groups), elsewhere, rng))]
+        questions = [
+            q for e in rng.sample(screen["els"], min(16, len(screen["els"]))) if (q := ask.about(e, groups, rng))
+        ]
+        missing = [
+            q
+            for _ in questions
+            if rng.random() < ABSENT / (1 - ABSENT) and (q := ask.absent(set(groups), elsewhere, rng))
+        ]
         elsewhere = [*elsewhere, *groups][-2000:]
         shot = Screenshot(png=file.with_suffix(".png").read_bytes(), width=screen["width"], height=screen["height"])
         answers = pointer.point_many(shot, [q.text for q in questions + missing])
         for question, answer in zip(questions + missing, answers, strict=True):
             boxes = [Box(x0=b[0], y0=b[1], x1=b[2], y1=b[3]) for b in question.boxes]
-            found.append(Asked(answer.confidence, answer.point is not None and any(b.contains(answer.point) for b in boxes)))
+            found.append(
+                Asked(answer.confidence, answer.point is not None and any(b.contains(answer.point) for b in boxes))
+            )
     return found
 
 
@@ -94,7 +102,9 @@ def main() -> None:
     checkpoint.save(pointer.model, config, args.weights)
     hits = sum(item.hit for item in items)
     print(f"n={len(items)} hits={hits} line={line[0]:.3f} {line[1]:.3f} threshold={cut:.2f}")
-    print(f"expected calibration error {calibration_error(items):.3f} before, {calibration_error(after):.3f} after (on the pages it was fitted on)")
+    print(
+        f"expected calibration error {calibration_error(items):.3f} before, {calibration_error(after):.3f} after (on the pages it was fitted on)"
+    )
     kept = [item for item in after if item.mass >= cut]
     print(f"found {len(kept)}, of them right {sum(i.hit for i in kept)}")
 

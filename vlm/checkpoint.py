@@ -4,6 +4,7 @@ import hashlib
 import json
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from pydantic import ValidationError
@@ -28,7 +29,9 @@ def save(model: Nano, config: NanoConfig, path: Path) -> None:
 def load(path: Path) -> Nano:
     """The model of a weights file, float32, in evaluation mode; SetupError with a remedy when it cannot be used."""
     if not path.exists():
-        raise SetupError(f"no weights at {str(path)!r}: give --model a .safetensors file, or reinstall deixis for the embedded ones")
+        raise SetupError(
+            f"no weights at {str(path)!r}: give --model a .safetensors file, or reinstall deixis for the embedded ones"
+        )
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -42,7 +45,9 @@ def load(path: Path) -> Nano:
         model.load_state_dict(tensors)
     except (KeyError, ValidationError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise SetupError(f"{str(path)!r} was written for another version of deixis-nano ({reason}): update both") from error
+        raise SetupError(
+            f"{str(path)!r} was written for another version of deixis-nano ({reason}): update both"
+        ) from error
     return model.eval().requires_grad_(False)
 
 
@@ -64,10 +69,19 @@ def from_training(path: Path) -> Nano:
     return model.eval().requires_grad_(False)
 
 
-def about(path: Path) -> dict[str, str | int]:
+class About(NamedTuple):
+    """One line of `deixis models`."""
+
+    id: str
+    parameters: int
+    bytes: int
+    licence: str
+
+
+def about(path: Path) -> About:
     """What a weights file holds, without loading it into a model."""
     if not path.exists():
         raise SetupError(f"no weights at {str(path)!r}: reinstall deixis")
     with safe_open(path, "pt") as file:
         parameters = sum(int(torch.tensor(file.get_slice(name).get_shape()).prod()) for name in file.keys())  # noqa: SIM118
-    return {"id": "deixis-nano", "parameters": parameters, "bytes": path.stat().st_size, "licence": "Apache-2.0"}
+    return About("deixis-nano", parameters, path.stat().st_size, "Apache-2.0")

@@ -29,7 +29,19 @@ from deixis.vlm.skins import FONTS, SANS
 from deixis.vlm.words import Words
 
 HERE = Path(__file__).parent
-VIEWPORTS = ((1280, 720, 1), (1280, 720, 1), (1280, 720, 1), (1280, 800, 1), (1024, 768, 1), (1440, 900, 1), (1920, 1080, 1), (390, 844, 2), (820, 1180, 1), (600, 800, 1), (1280, 720, 2))
+VIEWPORTS = (
+    (1280, 720, 1),
+    (1280, 720, 1),
+    (1280, 720, 1),
+    (1280, 800, 1),
+    (1024, 768, 1),
+    (1440, 900, 1),
+    (1920, 1080, 1),
+    (390, 844, 2),
+    (820, 1180, 1),
+    (600, 800, 1),
+    (1280, 720, 2),
+)
 
 
 class Family(NamedTuple):
@@ -98,7 +110,9 @@ async def _save(page: Page, stem: Path, about: dict[str, Any]) -> None:
 
 
 async def _still(page: Page) -> None:
-    await page.evaluate("document.fonts.ready.then(() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r))))")
+    await page.evaluate(
+        "document.fonts.ready.then(() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r))))"
+    )
 
 
 async def _scroll(page: Page, rng: Random, share: float) -> None:
@@ -191,7 +205,9 @@ async def _validate(packages: Path, out: Path, viewport: tuple[int, int, float])
                 await page.goto(base + str(path.relative_to(packages / family.root)), wait_until="load")
                 for k in range(2):
                     await _still(page)
-                    await _save(page, out / f"{family.name}-{path.stem}-{k}", {"family": family.name, "page": path.name})
+                    await _save(
+                        page, out / f"{family.name}-{path.stem}-{k}", {"family": family.name, "page": path.name}
+                    )
                     await page.evaluate("window.scrollBy({top: innerHeight * .8, behavior: 'instant'})")
                 await page.context.close()
         await browser.close()
@@ -202,7 +218,14 @@ async def launch(playwright: Any) -> Browser:
     import os
     import shutil
 
-    flags = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic"]
+    flags = [
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--disable-quic",
+    ]
     flags += ["--no-sandbox"] if os.geteuid() == 0 else []
     browser: Browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
     return browser
@@ -226,7 +249,18 @@ def main() -> None:
         asyncio.run(_validate(args.packages, args.out, (1280, 720, 1)))
         return
     with ProcessPoolExecutor(args.workers) as pool:
-        list(pool.map(_worker, *zip(*[(str(args.packages), str(args.out), args.start + k, args.workers, args.count) for k in range(args.workers)], strict=True)))
+        list(
+            pool.map(
+                _worker,
+                *zip(
+                    *[
+                        (str(args.packages), str(args.out), args.start + k, args.workers, args.count)
+                        for k in range(args.workers)
+                    ],
+                    strict=True,
+                ),
+            )
+        )
 
 
 if __name__ == "__main__":

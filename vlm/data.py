@@ -78,7 +78,12 @@ def mask_of(boxes: list[Any], rows: int, columns: int) -> np.ndarray:
 
 
 def _inside(box: Any, tile: Tile) -> bool:
-    return bool(box[0] >= tile.x - 1 and box[1] >= tile.y - 1 and box[2] <= tile.x + tile.width + 1 and box[3] <= tile.y + tile.height + 1)
+    return bool(
+        box[0] >= tile.x - 1
+        and box[1] >= tile.y - 1
+        and box[2] <= tile.x + tile.width + 1
+        and box[3] <= tile.y + tile.height + 1
+    )
 
 
 def _moved(box: Any, tile: Tile) -> list[float]:
@@ -144,7 +149,9 @@ class Screens:
 class Examples(IterableDataset[list[Example]]):
     """Endless lists of tiles: `tiles` of different screens, or all tiles of one."""
 
-    def __init__(self, folder: Path, config: NanoConfig, limits: Limits, seed: int, tiles: int = 4, dense: float = 0.0) -> None:
+    def __init__(
+        self, folder: Path, config: NanoConfig, limits: Limits, seed: int, tiles: int = 4, dense: float = 0.0
+    ) -> None:
         self.screens, self.config, self.limits, self.seed, self.tiles = Screens(folder), config, limits, seed, tiles
         self.dense = dense
         """Share of tiles that are drawn full of text instead of taken from screens."""
@@ -167,7 +174,10 @@ class Examples(IterableDataset[list[Example]]):
             if len(screen["words"]) + 4 * len(screen["els"]) < 20:
                 continue
             plan = [self.random_tile(image, rng) for _ in range(3)]
-            density = [sum(_inside(w[1:5], t) for w in screen["words"]) + 4 * sum(_inside(e["box"], t) for e in screen["els"]) for t in plan]
+            density = [
+                sum(_inside(w[1:5], t) for w in screen["words"]) + 4 * sum(_inside(e["box"], t) for e in screen["els"])
+                for t in plan
+            ]
             if max(density) >= 10:
                 return self.example(image, screen, plan[int(np.argmax(density))], rng)
 
@@ -195,14 +205,18 @@ class Examples(IterableDataset[list[Example]]):
         asks = self.sentences(elements, rng)
         codes = np.stack([spelling.phrase_code(name) for name, _ in names])
         places = np.stack([mask_of(boxes, rows, columns).reshape(-1) for _, boxes in names])
-        answers = np.stack([np.append(mask_of([_moved(b, tile) for b in q.boxes], rows, columns).reshape(-1), q.absent) for q in asks])
+        answers = np.stack(
+            [np.append(mask_of([_moved(b, tile) for b in q.boxes], rows, columns).reshape(-1), q.absent) for q in asks]
+        )
         return Example(
             to_tensor(pixels), to_tensor(overview), torch.tensor([tile.x, tile.y], dtype=torch.float32), scale,
             torch.from_numpy(letters_map(screen, tile)), torch.from_numpy(codes), torch.from_numpy(places),
             [q.text for q in asks], torch.from_numpy(answers),
         )  # fmt: skip
 
-    def bare(self, elements: list[dict[str, Any]], screen: dict[str, Any], tile: Tile, rng: Random) -> list[tuple[str, list[list[float]]]]:
+    def bare(
+        self, elements: list[dict[str, Any]], screen: dict[str, Any], tile: Tile, rng: Random
+    ) -> list[tuple[str, list[list[float]]]]:
         """Names of elements, single words and runs of words, each with all the places it stands at."""
         groups: dict[str, list[list[float]]] = {}
         for element in elements:
@@ -220,12 +234,18 @@ class Examples(IterableDataset[list[Example]]):
             *rng.sample(sorted(singles.items()), min(len(singles), self.limits.words)),
             *rng.sample(spans, min(len(spans), self.limits.spans)),
         ]
-        return [(name, boxes) for name, boxes in chosen if spelling.words_of(name)] or [("none", [[0.0, 0.0, 8.0, 8.0]])]
+        return [(name, boxes) for name, boxes in chosen if spelling.words_of(name)] or [
+            ("none", [[0.0, 0.0, 8.0, 8.0]])
+        ]
 
     def sentences(self, elements: list[dict[str, Any]], rng: Random) -> list[ask.Ask]:
         groups = ask.by_name(elements)
         present = set(groups)
-        asks = [q for e in rng.sample(elements, min(len(elements), self.limits.questions)) if (q := ask.about(e, groups, rng))]
+        asks = [
+            q
+            for e in rng.sample(elements, min(len(elements), self.limits.questions))
+            if (q := ask.about(e, groups, rng))
+        ]
         missing = [q for _ in range(2) if rng.random() < 0.8 and (q := ask.absent(present, self.elsewhere, rng))]
         self.elsewhere = (self.elsewhere + [name for e in elements[:3] for name in ask.names_of(e)])[-3000:]
         return (asks + missing)[: self.limits.questions + 1] or [ask.Ask("nothing at all", (), "absent", True)]

@@ -72,10 +72,13 @@ class Decoder(nn.Module):
         self.norm = RmsNorm(config.dim)
         nn.init.normal_(self.embed.weight, std=0.5)
 
+    def stack(self) -> list[Layer]:
+        return [layer for layer in self.layers if isinstance(layer, Layer)]
+
     def look(self, image: Tensor) -> list[tuple[Tensor, Tensor]]:
         """(1, M, D) image tokens -> keys and values of every layer, to be shared by all questions."""
         cache, x = [], image
-        for layer in self.layers:
+        for layer in self.stack():
             x, k, v = layer.image(x)
             cache.append((k, v))
         return cache
@@ -87,6 +90,6 @@ class Decoder(nn.Module):
         tables = rotary(torch.arange(length), self.config.dim // self.config.heads // 2, 1000.0)
         causal = torch.full((length, length), float("-inf")).triu(1)
         mask = torch.cat([torch.zeros(length, cache[0][0].shape[2]), causal], 1)
-        for layer, prefix in zip(self.layers, cache, strict=True):
+        for layer, prefix in zip(self.stack(), cache, strict=True):
             x = layer.text(x, prefix, tables, mask)
         return self.norm(x)

@@ -13,17 +13,36 @@ from PIL import Image, ImageDraw, ImageFont
 
 from deixis.vlm.words import Words
 
-FAMILIES = "DejaVu Sans|DejaVu Serif|Liberation|Roboto|Open Sans|Lato|Inter|Nimbus|URW|P052|C059|Noto Sans|Noto Serif|Noto Mono".split("|")
+FAMILIES = [
+    "DejaVu Sans",
+    "DejaVu Serif",
+    "Liberation",
+    "Roboto",
+    "Open Sans",
+    "Lato",
+    "Inter",
+    "Nimbus",
+    "URW",
+    "P052",
+    "C059",
+    "Noto Sans",
+    "Noto Serif",
+    "Noto Mono",
+]
 SIZES = (9, 10, 11, 11, 12, 12, 12, 13, 13, 13, 14, 14, 14, 15, 15, 16, 16, 17, 18, 20, 24)
 
 
 @cache
 def font_files() -> list[str]:
     """Latin font files of the families we use, as fontconfig knows them."""
-    listed = subprocess.run(["fc-list", ":lang=en", "file", "family"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["fc-list", ":lang=en", "file", "family"], capture_output=True, text=True, check=True
+    ).stdout
     found = [line.split(":", 1) for line in listed.splitlines() if line.count(":") >= 1]
     wanted = [path for path, family in found if any(family.strip().startswith(name) for name in FAMILIES)]
-    return sorted(path for path in wanted if path.endswith((".ttf", ".otf")) and "Symbols" not in path and "Emoji" not in path)
+    return sorted(
+        path for path in wanted if path.endswith((".ttf", ".otf")) and "Symbols" not in path and "Emoji" not in path
+    )
 
 
 @lru_cache(maxsize=400)
@@ -41,7 +60,15 @@ def _colour(rng: Random, light: bool) -> tuple[int, int, int]:
 
 def _text(words: Words, rng: Random) -> str:
     k = rng.random()
-    text = words.sentence(3, 12) if k < 0.45 else words.label() if k < 0.65 else words.field() if k < 0.75 else words.value()
+    text = (
+        words.sentence(3, 12)
+        if k < 0.45
+        else words.label()
+        if k < 0.65
+        else words.field()
+        if k < 0.75
+        else words.value()
+    )
     return text.upper() if rng.random() < 0.08 else text
 
 

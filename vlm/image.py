@@ -52,7 +52,9 @@ def open_image(data: bytes, what: str = "the image") -> Image.Image:
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise UsageError(f"{what} is not an image that can be read ({error})") from error
     if max(image.size) > MAX_SIDE or min(image.size) < 8:
-        raise UsageError(f"{what} is {image.width}x{image.height} pixels: between 8 and {MAX_SIDE} on a side can be taken")
+        raise UsageError(
+            f"{what} is {image.width}x{image.height} pixels: between 8 and {MAX_SIDE} on a side can be taken"
+        )
     return image
 
 

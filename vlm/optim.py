@@ -66,7 +66,12 @@ def _inner(name: str, parameter: Tensor) -> bool:
     The decoder is left to AdamW: its matrices are many, and the iteration would cost more than it saves.
     """
     heads = ("embed.weight", "kind.weight", "read_head", "absent", "decoder.", "connector.pool")
-    return parameter.ndim >= 2 and parameter.flatten(1).shape[1] > 40 and min(parameter.flatten(1).shape) > 16 and not any(head in name for head in heads)
+    return (
+        parameter.ndim >= 2
+        and parameter.flatten(1).shape[1] > 40
+        and min(parameter.flatten(1).shape) > 16
+        and not any(head in name for head in heads)
+    )
 
 
 def _with_gradient(parameters: Iterable[Tensor]) -> list[Tensor]:

@@ -5,6 +5,7 @@ like those of real templates. Knows nothing of browsers and models.
 """
 
 import re
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from random import Random
@@ -94,7 +95,7 @@ class _Page:
         name, ident = escape(self.words.field()), self.new_id()
         place = rng.choice(["above", "left", "placeholder"]) if self.label_place == "mixed" else self.label_place
         if place == "placeholder":
-            return f'<div {self.cls("field", "field-x")}>{self.control(ident, name)}</div>'
+            return f"<div {self.cls('field', 'field-x')}>{self.control(ident, name)}</div>"
         mark = rng.choice(["", "", "", " *", ":", ":"])
         hint = self.words.sentence(2, 4) if rng.random() < 0.15 else ""
         label = f'<label for="{ident}" {self.cls("label")}>{name}{mark}</label>'
@@ -105,19 +106,19 @@ class _Page:
             control = self.control(ident, hint)
         if place == "left":
             label = label.replace("<label", f'<label style="width:{rng.choice([90, 120, 160, 200])}px"', 1)
-            return f'<div {self.cls("field", "field-x inline-x")}>{label}{control}</div>'
+            return f"<div {self.cls('field', 'field-x inline-x')}>{label}{control}</div>"
         help_text = f"<small>{escape(self.words.sentence(3, 12))}</small>" if rng.random() < 0.2 else ""
-        return f'<div {self.cls("field", "field-x")}>{label}{"<br>" if rng.random() < 0.3 else ""}{control}{help_text}</div>'
+        return f"<div {self.cls('field', 'field-x')}>{label}{'<br>' if rng.random() < 0.3 else ''}{control}{help_text}</div>"
 
     def check(self) -> str:
         rng, ident, name = self.rng, self.new_id(), escape(self.words.option())
         kind = rng.choice(["checkbox", "checkbox", "radio"])
         box = f'<input type="{kind}" id="{ident}" name="{rng.randint(0, 3)}" {self.cls("check-input")} {rng.choice(["", "checked"])}>'
         if self.skin.family == "materialize":
-            return f'<p><label>{box}<span>{name}</span></label></p>'
+            return f"<p><label>{box}<span>{name}</span></label></p>"
         label = f'<label for="{ident}" {self.cls("check-label")}>{name}</label>'
         parts = [box, " ", label] if rng.random() < 0.85 else [label, " ", box]
-        return f'<div {self.cls("check", "field-x")}>{"".join(parts)}</div>'
+        return f"<div {self.cls('check', 'field-x')}>{''.join(parts)}</div>"
 
     def link(self) -> str:
         return f'<a href="#" {self.cls("link")}>{escape(self.words.label())}</a>'
@@ -126,7 +127,9 @@ class _Page:
 
     def nav(self) -> str:
         rng = self.rng
-        links = "".join(f'<a href="#" {self.cls("nav-link")}>{escape(self.words.label())}</a>' for _ in range(rng.randint(2, 7)))
+        links = "".join(
+            f'<a href="#" {self.cls("nav-link")}>{escape(self.words.label())}</a>' for _ in range(rng.randint(2, 7))
+        )
         search = f'<input type="search" style="width:auto" {self.cls("input")} placeholder="{escape(rng.choice(["Search", "Search...", self.words.title(1, 2)]))}">'
         tail = "".join(self.button(small=True) for _ in range(rng.randint(0, 3)))
         brand = f"<b>{escape(self.words.title(1, 2))}</b>" if rng.random() < 0.8 else ""
@@ -140,7 +143,7 @@ class _Page:
         rng, rows = self.rng, []
         for _ in range(rng.randint(4, 13)):
             lead = self.icon(rng.choice([14, 16, 18]))[1] if rng.random() < self.icon_rate else ""
-            badge = f'<span {self.cls("badge")}>{rng.randint(1, 99)}</span>' if rng.random() < 0.1 else ""
+            badge = f"<span {self.cls('badge')}>{rng.randint(1, 99)}</span>" if rng.random() < 0.1 else ""
             rows.append(f'<a href="#" {self.cls("side-link")}>{lead} {escape(self.words.label())} {badge}</a>')
             if rng.random() < 0.12:
                 rows.append(f"<small><b>{escape(self.words.title(1, 2))}</b></small>")
@@ -153,8 +156,8 @@ class _Page:
         buttons = "".join(self.button(small=True) for _ in range(rng.choice([0, 1, 1, 2])))
         price = f"<p><b>{escape(self.words.value())}</b></p>" if rng.random() < 0.3 else ""
         return (
-            f'<div {self.cls("card")}><div {self.cls("card-body")}>{lead}<h{level} {self.cls("card-title")}>{escape(self.words.title(1, 4))}</h{level}>'
-            f'<p {self.cls("text")}>{escape(self.words.sentence(3, 24))}</p>{price}{buttons}</div></div>'
+            f"<div {self.cls('card')}><div {self.cls('card-body')}>{lead}<h{level} {self.cls('card-title')}>{escape(self.words.title(1, 4))}</h{level}>"
+            f"<p {self.cls('text')}>{escape(self.words.sentence(3, 24))}</p>{price}{buttons}</div></div>"
         )
 
     def table(self) -> str:
@@ -163,39 +166,61 @@ class _Page:
         actions = [words.label() for _ in range(rng.choice([0, 0, 1, 2]))]
         drawn = [self.icon(16) for _ in actions]
         tick = rng.random() < 0.25
-        head = "".join(f'<th {self.cls("head")}>{escape(words.field())}</th>' for _ in range(columns)) + ("<th></th>" if actions else "")
+        head = "".join(f"<th {self.cls('head')}>{escape(words.field())}</th>" for _ in range(columns)) + (
+            "<th></th>" if actions else ""
+        )
         rows = []
         for _ in range(rng.randint(2, 9)):
-            cells = [f'<td {self.cls("cell")}>{escape(words.value())}</td>' for _ in range(columns)]
+            cells = [f"<td {self.cls('cell')}>{escape(words.value())}</td>" for _ in range(columns)]
             if rng.random() < 0.4:
-                cells[0] = f'<td {self.cls("cell")}>{self.link()}</td>'
+                cells[0] = f"<td {self.cls('cell')}>{self.link()}</td>"
             if actions and icons_only:
-                cells.append("<td>" + "".join(f'<button type="button" {self.cls("button", "")} data-icons="{escape(n)}">{s}</button>' for n, s in drawn) + "</td>")
+                cells.append(
+                    "<td>"
+                    + "".join(
+                        f'<button type="button" {self.cls("button", "")} data-icons="{escape(n)}">{s}</button>'
+                        for n, s in drawn
+                    )
+                    + "</td>"
+                )
             elif actions:
-                cells.append("<td>" + " ".join(f'<a href="#" {self.cls(rng.choice(["link", "link"]))}>{escape(a)}</a>' for a in actions) + "</td>")
+                cells.append(
+                    "<td>"
+                    + " ".join(f'<a href="#" {self.cls(rng.choice(["link", "link"]))}>{escape(a)}</a>' for a in actions)
+                    + "</td>"
+                )
             box = '<td><input type="checkbox"></td>' if tick else ""
             rows.append(f"<tr>{box}{''.join(cells)}</tr>")
-        return f'<table {self.cls("table")}><thead><tr>{"<th></th>" if tick else ""}{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        return f"<table {self.cls('table')}><thead><tr>{'<th></th>' if tick else ''}{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
     def form(self) -> str:
         rng = self.rng
         fields = "".join(self.field() for _ in range(rng.randint(2, 6)))
-        title = f'<h2 {self.cls("title")}>{escape(self.words.title(1, 3))}</h2>' if rng.random() < 0.7 else ""
+        title = f"<h2 {self.cls('title')}>{escape(self.words.title(1, 3))}</h2>" if rng.random() < 0.7 else ""
         wide = f' style="max-width:{rng.choice([320, 420, 560, 900])}px"'
         return f'<form{wide}>{title}{fields}<div class="row-x">{"".join(self.button() for _ in range(rng.randint(1, 3)))}</div></form>'
 
     def text(self) -> str:
         rng = self.rng
         body = " ".join(escape(self.words.sentence()) for _ in range(rng.randint(1, 5)))
-        return f'<h{rng.randint(1, 4)} {self.cls("title")}>{escape(self.words.title(2, 6))}</h{rng.randint(1, 4)}><p {self.cls("text")}>{body} {self.link()} {escape(self.words.sentence(3, 9))}</p>'
+        level, title = rng.randint(1, 4), escape(self.words.title(2, 6))
+        heading = f"<h{level} {self.cls('title')}>{title}</h{level}>"
+        return f"{heading}<p {self.cls('text')}>{body} {self.link()} {escape(self.words.sentence(3, 9))}</p>"
 
     def items(self) -> str:
-        rng = self.rng
-        rows = [rng.choice([self.link, lambda: escape(self.words.sentence(2, 8)), lambda: f"{self.link()} {escape(self.words.value())}"])() for _ in range(rng.randint(3, 9))]
-        return f'<ul {self.cls("list")}>' + "".join(f'<li {self.cls("item")}>{row}</li>' for row in rows) + "</ul>"
+        kinds: list[Callable[[], str]] = [
+            self.link,
+            lambda: escape(self.words.sentence(2, 8)),
+            lambda: f"{self.link()} {escape(self.words.value())}",
+        ]
+        rows = [self.rng.choice(kinds)() for _ in range(self.rng.randint(3, 9))]
+        return f"<ul {self.cls('list')}>" + "".join(f"<li {self.cls('item')}>{row}</li>" for row in rows) + "</ul>"
 
     def tabs(self) -> str:
-        tabs = "".join(f'<a href="#" role="tab" {self.cls("tab", "active" if i == 0 else "")}>{escape(self.words.label())}</a>' for i in range(self.rng.randint(2, 6)))
+        tabs = "".join(
+            f'<a href="#" role="tab" {self.cls("tab", "active" if i == 0 else "")}>{escape(self.words.label())}</a>'
+            for i in range(self.rng.randint(2, 6))
+        )
         return f'<div role="tablist" {self.cls("tabs", "row-x")}>{tabs}</div>'
 
     def toolbar(self) -> str:
@@ -203,18 +228,39 @@ class _Page:
 
     def notice(self) -> str:
         close = '<button type="button" data-icons="close|dismiss|x">&times;</button>' if self.rng.random() < 0.5 else ""
-        return f'<div {self.cls("alert", "row-x")}>{escape(self.words.sentence(3, 12))} {self.link()} {close}</div>'
+        return f"<div {self.cls('alert', 'row-x')}>{escape(self.words.sentence(3, 12))} {self.link()} {close}</div>"
 
     def pager(self) -> str:
-        pages = ["«", *map(str, range(1, self.rng.randint(4, 8))), "»"] if self.rng.random() < 0.5 else ["Previous", "1", "2", "3", "Next"]
-        return f'<ul {self.cls("pages", "row-x bare-x")}>' + "".join(f'<li><a href="#" {self.cls("page")}>{p}</a></li>' for p in pages) + "</ul>"
+        pages = (
+            ["«", *map(str, range(1, self.rng.randint(4, 8))), "»"]
+            if self.rng.random() < 0.5
+            else ["Previous", "1", "2", "3", "Next"]
+        )
+        return (
+            f"<ul {self.cls('pages', 'row-x bare-x')}>"
+            + "".join(f'<li><a href="#" {self.cls("page")}>{p}</a></li>' for p in pages)
+            + "</ul>"
+        )
 
     def crumbs(self) -> str:
         sep = self.rng.choice([" / ", " › ", " > "])
         return f"<div>{sep.join(self.link() for _ in range(self.rng.randint(2, 4)))}{sep}{escape(self.words.title(1, 3))}</div>"
 
     def block(self) -> str:
-        blocks = [self.card, self.table, self.items, self.form, self.form, self.text, self.text, self.tabs, self.toolbar, self.notice, self.pager, self.crumbs]
+        blocks = [
+            self.card,
+            self.table,
+            self.items,
+            self.form,
+            self.form,
+            self.text,
+            self.text,
+            self.tabs,
+            self.toolbar,
+            self.notice,
+            self.pager,
+            self.crumbs,
+        ]
         return self.rng.choice(blocks)()
 
     def grid(self) -> str:
@@ -223,7 +269,9 @@ class _Page:
 
     def columns(self) -> str:
         shape = self.rng.choice(["1fr 1fr", "2fr 1fr", "1fr 2fr", "1fr 1fr 1fr"])
-        parts = "".join(f"<div>{''.join(self.block() for _ in range(self.rng.randint(1, 3)))}</div>" for _ in shape.split())
+        parts = "".join(
+            f"<div>{''.join(self.block() for _ in range(self.rng.randint(1, 3)))}</div>" for _ in shape.split()
+        )
         return f'<div class="grid-x" style="grid-template-columns:{shape}">{parts}</div>'
 
     def overlay(self) -> str:
@@ -232,7 +280,11 @@ class _Page:
         if rng.random() < 0.5:
             return f'<div class="cookie-x card" style="{back}"><span>{escape(self.words.sentence(6, 16))}</span> {self.button()} {self.button()}</div>'
         place = f"left:{rng.randint(15, 45)}%;top:{rng.randint(8, 35)}%;width:{rng.randint(280, 520)}px;{back}"
-        inner = self.form() if rng.random() < 0.4 else f"<h3>{escape(self.words.title(1, 4))}</h3><p>{escape(self.words.sentence())}</p>{self.button()} {self.button()}"
+        inner = (
+            self.form()
+            if rng.random() < 0.4
+            else f"<h3>{escape(self.words.title(1, 4))}</h3><p>{escape(self.words.sentence())}</p>{self.button()} {self.button()}"
+        )
         return f'<div class="cover-x"></div><div role="dialog" class="modal-x card" style="{place}">{inner}</div>'
 
     def centred_form(self) -> str:
@@ -244,14 +296,20 @@ class _Page:
         if rng.random() < 0.12:
             body = (self.nav() if rng.random() < 0.5 else "") + self.centred_form()
         else:
-            main = "".join(rng.choice([self.block, self.block, self.block, self.grid, self.columns, self.columns])() for _ in range(rng.randint(3, 8)))
+            main = "".join(
+                rng.choice([self.block, self.block, self.block, self.grid, self.columns, self.columns])()
+                for _ in range(rng.randint(3, 8))
+            )
             side = self.sidebar() if rng.random() < 0.4 else ""
-            body = (self.nav() if rng.random() < 0.85 else "") + f'<div class="frame-x">{side}<main class="main-x" style="padding:{rng.randint(6, 28)}px">{main}</main></div>'
+            body = (
+                (self.nav() if rng.random() < 0.85 else "")
+                + f'<div class="frame-x">{side}<main class="main-x" style="padding:{rng.randint(6, 28)}px">{main}</main></div>'
+            )
         if rng.random() < 0.1:
             body += self.overlay()
         sheets = "".join(f'<link rel="stylesheet" href="{base}{sheet}">' for sheet in self.skin.sheets)
         own = random_css(rng) if self.skin.plain else ""
         return (
             f'<!doctype html><html {self.skin.html}><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">{sheets}'
-            f'<style>{LAYOUT}{own}{tweaks(rng, self.skin)}</style></head><body {self.cls("body")}>{body}</body></html>'
+            f"<style>{LAYOUT}{own}{tweaks(rng, self.skin)}</style></head><body {self.cls('body')}>{body}</body></html>"
         )

@@ -119,13 +119,14 @@ def _grow(probabilities: np.ndarray, seed: tuple[int, int]) -> list[tuple[int, i
     """Cells connected to the seed that hold at least a tenth of its probability."""
     floor = probabilities[seed] * 0.1
     inside, edge = {seed}, [seed]
+    height, width = probabilities.shape
     while edge and len(inside) < 2000:
         row, column = edge.pop()
         for cell in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
-            if cell not in inside and 0 <= cell[0] < probabilities.shape[0] and 0 <= cell[1] < probabilities.shape[1]:
-                if probabilities[cell] > floor:
-                    inside.add(cell)
-                    edge.append(cell)
+            on_page = 0 <= cell[0] < height and 0 <= cell[1] < width
+            if on_page and cell not in inside and probabilities[cell] > floor:
+                inside.add(cell)
+                edge.append(cell)
     return list(inside)
 
 
@@ -139,7 +140,12 @@ def _region(probabilities: np.ndarray, cells: list[tuple[int, int]], size: tuple
     row, column = likely[np.argmin(((likely - centre) ** 2).sum(1))]
     x, y = (column + 0.5) * STRIDE, (row + 0.5) * STRIDE
     (top, left), (bottom, right) = places.min(0), places.max(0) + 1
-    box = Box(x0=float(left * STRIDE), y0=float(top * STRIDE), x1=float(min(right * STRIDE, size[0])), y1=float(min(bottom * STRIDE, size[1])))
+    box = Box(
+        x0=float(left * STRIDE),
+        y0=float(top * STRIDE),
+        x1=float(min(right * STRIDE, size[0])),
+        y1=float(min(bottom * STRIDE, size[1])),
+    )
     return Region(Point(x=float(min(x, size[0] - 1)), y=float(min(y, size[1] - 1))), box, mass)
 
 
@@ -149,6 +155,13 @@ def _moved(pointing: Pointing, scale: float, dx: float, dy: float) -> Pointing:
     def move(point: Point) -> Point:
         return Point(x=point.x * scale + dx, y=point.y * scale + dy)
 
-    box = pointing.box and Box(x0=pointing.box.x0 * scale + dx, y0=pointing.box.y0 * scale + dy, x1=pointing.box.x1 * scale + dx, y1=pointing.box.y1 * scale + dy)
+    box = pointing.box and Box(
+        x0=pointing.box.x0 * scale + dx,
+        y0=pointing.box.y0 * scale + dy,
+        x1=pointing.box.x1 * scale + dx,
+        y1=pointing.box.y1 * scale + dy,
+    )
     others = tuple(Candidate(point=move(c.point), confidence=c.confidence) for c in pointing.alternatives)
-    return pointing.model_copy(update={"point": pointing.point and move(pointing.point), "box": box, "alternatives": others})
+    return pointing.model_copy(
+        update={"point": pointing.point and move(pointing.point), "box": box, "alternatives": others}
+    )

@@ -66,14 +66,25 @@ GOVUK = {
     "link": "govuk-link", "text": "govuk-body", "title": "govuk-heading-m", "check-label": "govuk-label", "badge": "govuk-tag",
     "alert": "govuk-inset-text", "side-link": "govuk-link", "nav-link": "govuk-link", "crumbs": "govuk-breadcrumbs", "body": "govuk-template__body",
 }  # fmt: skip
-BEER = {"button": "{border|small|large|fill|transparent|}", "card": "padding", "field": "", "alert": "padding", "table": "{border|stripes|}", "badge": "chip"}
+BEER = {
+    "button": "{border|small|large|fill|transparent|}",
+    "card": "padding",
+    "field": "",
+    "alert": "padding",
+    "table": "{border|stripes|}",
+    "badge": "chip",
+}
 
 
 def all_skins(packages: Path) -> list[Skin]:
     """Every skin whose style sheets are really there."""
     dark = 'data-bs-theme="dark"'
     skins = [Skin("plain", (), {}, plain=True)]
-    skins += [Skin("bootswatch", (f"bootswatch/dist/{d.name}/bootstrap.min.css",), BOOTSTRAP) for d in sorted((packages / "bootswatch/dist").glob("*")) if d.is_dir()]
+    skins += [
+        Skin("bootswatch", (f"bootswatch/dist/{d.name}/bootstrap.min.css",), BOOTSTRAP)
+        for d in sorted((packages / "bootswatch/dist").glob("*"))
+        if d.is_dir()
+    ]
     for family, sheet in (
         ("admin-lte", "admin-lte/dist/css/adminlte.min.css"), ("tabler", "tabler_core/dist/css/tabler.min.css"),
         ("adminkit", "adminkit_core/dist/css/app.css"), ("halfmoon", "halfmoon/css/halfmoon.min.css"),
@@ -135,7 +146,11 @@ table{{border-collapse:collapse;width:100%}}td,th{{border-bottom:1px solid {line
 def tweaks(rng: Random, skin: Skin) -> str:
     """Font, size and details laid over any skin, framework or not."""
     font = rng.choice(FONTS if rng.random() < 0.5 else SANS)
-    css = f"body,button,input,select,textarea,h1,h2,h3,h4{{font-family:'{font}'}}" if skin.plain or rng.random() < 0.6 else ""
+    css = (
+        f"body,button,input,select,textarea,h1,h2,h3,h4{{font-family:'{font}'}}"
+        if skin.plain or rng.random() < 0.6
+        else ""
+    )
     if skin.plain or rng.random() < 0.4:
         css += f"body{{font-size:{rng.choice([11, 12, 13, 13, 14, 14, 15, 16, 16, 18])}px;line-height:{rng.choice([1.3, 1.4, 1.5, 1.6])}}}"
     if rng.random() < 0.1:

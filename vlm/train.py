@@ -71,7 +71,9 @@ def step(model: Nano, batch: list[Example], stage: str) -> Losses:
     cells = model.stem(torch.stack([e.tile for e in batch]))
     letters, letter_rate = letter_loss(model, cells, torch.stack([e.letters for e in batch]))
     names, rates = [], []
-    text, context, asked, asked_rate = _full(model, full, cells[: len(full)]) if full else (None, None, torch.zeros(()), 0.0)
+    text, context, asked, asked_rate = (
+        _full(model, full, cells[: len(full)]) if full else (None, None, torch.zeros(()), 0.0)
+    )
     local, _ = model.connector.keys(cells[len(full) :], None)
     for i, example in enumerate(batch):
         keys = text[i] if text is not None and i < len(full) else local[i - len(full)]
@@ -150,7 +152,17 @@ class Trainer:
             if self.steps % 20 == 0:
                 speed = (time.monotonic() - seen) / 20
                 seen = time.monotonic()
-                print(json.dumps({"step": self.steps, "min": round((seen - start) / 60, 1), "s": round(speed, 2), **dict(zip(Losses._fields, [round(v, 3) for v in mean], strict=True))}), flush=True)
+                print(
+                    json.dumps(
+                        {
+                            "step": self.steps,
+                            "min": round((seen - start) / 60, 1),
+                            "s": round(speed, 2),
+                            **dict(zip(Losses._fields, [round(v, 3) for v in mean], strict=True)),
+                        }
+                    ),
+                    flush=True,
+                )
             if self.steps % 100 == 0:
                 self.save()
         self.save()
@@ -166,7 +178,9 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=4)
     parser.add_argument("--dense", type=float, default=0.0, help="share of tiles drawn full of text")
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--fresh", action="store_true", help="with --resume: keep the weights, forget the optimiser's state")
+    parser.add_argument(
+        "--fresh", action="store_true", help="with --resume: keep the weights, forget the optimiser's state"
+    )
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -175,7 +189,11 @@ def main() -> None:
     if args.resume:
         trainer.resume(keep_optimiser=not args.fresh)
     torch.manual_seed(trainer.steps)
-    trainer.run(Examples(args.screens, config, Limits(), seed=trainer.steps, tiles=args.tiles, dense=args.dense), args.stage, args.minutes)
+    trainer.run(
+        Examples(args.screens, config, Limits(), seed=trainer.steps, tiles=args.tiles, dense=args.dense),
+        args.stage,
+        args.minutes,
+    )
 
 
 if __name__ == "__main__":

@@ -75,7 +75,9 @@ class Words:
 
     def cased(self, text: str) -> str:
         k = self.rng.random()
-        return text.title() if k < 0.4 else text[:1].upper() + text[1:] if k < 0.85 else text.upper() if k < 0.9 else text
+        return (
+            text.title() if k < 0.4 else text[:1].upper() + text[1:] if k < 0.85 else text.upper() if k < 0.9 else text
+        )
 
     def title(self, low: int = 1, high: int = 4) -> str:
         return self.cased(self.some(self.rng.randint(low, high)))
@@ -87,7 +89,9 @@ class Words:
             return self.rng.choice(ACTIONS)
         if k < 0.85:
             return self.title(1, 3)
-        return self.rng.choice([self.faker.name(), self.faker.company(), self.faker.city(), str(self.rng.randint(1, 9999))])
+        return self.rng.choice(
+            [self.faker.name(), self.faker.company(), self.faker.city(), str(self.rng.randint(1, 9999))]
+        )
 
     def field(self) -> str:
         return self.rng.choice(FIELDS) if self.rng.random() < 0.6 else self.title(1, 3)
@@ -110,4 +114,4 @@ class Words:
 
     def sentence(self, low: int = 4, high: int = 22) -> str:
         text = self.some(self.rng.randint(low, high))
-        return text[:1].upper() + text[1:] + self.rng.choice(". . . ! ? ,".split())
+        return text[:1].upper() + text[1:] + self.rng.choice([".", ".", ".", "!", "?", ","])
