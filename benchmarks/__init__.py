@@ -1,0 +1,1 @@
+"""How well a model understands web elements and how well an agent acts, measured."""

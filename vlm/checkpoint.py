@@ -1,7 +1,6 @@
 """Weights on disk: safetensors in half precision, with the config and a format version in the metadata. No pickles."""
 
 import hashlib
-import json
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import NamedTuple
@@ -59,14 +58,6 @@ def embedded() -> Path:
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def from_training(path: Path) -> Nano:
-    """The model of a training checkpoint of our own."""
-    state = torch.load(path, weights_only=True)
-    model = Nano(NanoConfig.model_validate(json.loads(state["config"])) if "config" in state else NanoConfig())
-    model.load_state_dict(state["model"])
-    return model.eval().requires_grad_(False)
 
 
 class About(NamedTuple):

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from deixis.vlm import checkpoint
 from deixis.vlm.config import NanoConfig
 from deixis.vlm.data import IGNORE, Example, Examples, Limits
 from deixis.vlm.model import Nano, questions
@@ -166,6 +167,7 @@ class Trainer:
             if self.steps % 100 == 0:
                 self.save()
         self.save()
+        checkpoint.save(self.model, self.model.config, self.out / checkpoint.EMBEDDED)
 
 
 def main() -> None:
