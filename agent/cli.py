@@ -241,13 +241,12 @@ def show(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> No
 @app.command()
 def setup() -> None:
     """Finds a browser, or installs one; without the rights to, says the one line to run."""
-    from deixis.browser.launch import install, install_command
+    from deixis.browser.launch import install, install_commands
 
     browser = install()
     if browser is None:
-        raise SetupError(
-            f"no browser is here and it takes your password to install one; run: {' '.join(install_command())}"
-        )
+        line = " && ".join(" ".join(command) for command in install_commands())
+        raise SetupError(f"no browser is here, and installing one did not work without you; run: {line}")
     print(f"browser: {browser}")
 
 

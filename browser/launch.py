@@ -20,7 +20,7 @@ FLAGS = (
     "--no-first-run",
     "--disable-quic",
 )
-REMEDY = "run `deixis setup`, or name one with --browser or DEIXIS_BROWSER"
+REMEDY = "run `deixis setup`, or name one with DEIXIS_BROWSER=/path/to/chrome"
 
 
 def find_browser(explicit: str | Path | None = None, managed: str | Path | None = None) -> Path:
@@ -63,21 +63,23 @@ async def launch(playwright: Playwright, executable: str | Path | None = None, h
         raise SetupError(f"the browser {str(path)!r} does not start ({reason}): {REMEDY}") from error
 
 
-def install_command() -> list[str]:
-    """The command that gets a Chromium here: the system's package where apt is, else Playwright's own build."""
-    if shutil.which("apt-get"):
-        return [*([] if is_root() else ["sudo"]), "apt-get", "install", "-y", "chromium"]
-    return [sys.executable, "-m", "playwright", "install", "chromium"]
+def install_commands() -> list[list[str]]:
+    """The commands that get a Chromium here: the system's package where apt is, else Playwright's own build."""
+    if not shutil.which("apt-get"):
+        return [[sys.executable, "-m", "playwright", "install", "chromium"]]
+    admin = [] if is_root() else ["sudo"]
+    return [[*admin, "apt-get", "update"], [*admin, "apt-get", "install", "-y", "chromium"]]
 
 
 def install() -> Path | None:
-    """A browser that is here already or has just been installed; None when `install_command` needs a person."""
+    """A browser that is here already or has just been installed; None when `install_commands` need a person."""
     try:
         return find_browser(managed=managed_path())
     except SetupError:
-        command = install_command()
-    if not may_run(command) or subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
-        return None
+        commands = install_commands()
+    for command in commands:
+        if not may_run(command) or subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
+            return None
     return find_browser(managed=managed_path())
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from deixis.agent.cli import main
 from deixis.agent.journal import read_journal
 from deixis.agent.state import Outcome
+from deixis.browser import launch
 
 DATA = Path(__file__).parent / "data"
 FORM = (DATA / "pages" / "form.html").as_uri()
@@ -114,6 +117,18 @@ def test_no_browser_is_status_3(tmp_path: Path) -> None:
     )
     assert done.returncode == 3 and "deixis setup" in " ".join(done.stderr.split())
     assert read_journal(tmp_path / "run").outcome is Outcome.CRASHED
+
+
+def test_setup_without_the_right_to_install_says_the_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(launch, "install", lambda: None)
+    monkeypatch.setattr(launch, "is_root", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["deixis", "setup"])
+    with pytest.raises(SystemExit) as leave:
+        main()
+    assert leave.value.code == 3
+    assert "apt-get install -y chromium" in capsys.readouterr().err or shutil.which("apt-get") is None
 
 
 def test_models_and_doctor() -> None:
