@@ -68,7 +68,7 @@ def test_run_does_a_task_and_leaves_journal_and_report(tmp_path: Path) -> None:
     )
     episode = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
-    assert episode["outcome"] == "finished" and episode["answer"] == "Saved Grace"
+    assert episode["outcome"] == "finished" and episode["answer"] == "Message: saved Grace"
     assert {"planned", "performed", "pointing", "changed", "seconds", "error"} <= set(episode["steps"][0])
     assert read_journal(out).outcome is Outcome.FINISHED and (out / "report.html").stat().st_size > 10_000
 
@@ -84,7 +84,7 @@ def test_run_does_a_task_and_leaves_journal_and_report(tmp_path: Path) -> None:
         (["run", "--url", FORM], 2, "either a task"),
         (["run", "click A", "--url", FORM, "--viewport", "wide"], 2, "1280x720"),
         (["run", "click A", "--url", FORM, "--model", "none.safetensors"], 3, "no weights"),
-        (["run", "click A", "--url", "http://127.0.0.1:9/"], 1, "127.0.0.1:9"),
+        (["run", "click A", "--url", "http://127.0.0.1:34567/"], 1, "127.0.0.1:34567"),
         (["run", "click A", "--url", FORM, "--viewport", "20001x10"], 2, "20000"),
         (["run", "click A", "--url", FORM, "--viewport", "0x0"], 2, "viewport"),
         (["run", "--script", "none.yaml", "--url", FORM], 2, "cannot be read"),

@@ -18,7 +18,7 @@ def test_python_blocks_run(code: str, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     if "episode" in code:
-        assert done.stdout.startswith("finished - Saved Grace - runs/")
+        assert done.stdout.startswith("finished - Message: saved Grace - runs/")
 
 
 def test_commands_run(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_commands_run(tmp_path: Path) -> None:
     for command in commands:
         words = command.replace("deixis", f"{sys.executable} -m deixis.agent.cli", 1)
         done = subprocess.run(["bash", "-c", words], cwd=tmp_path, capture_output=True, text=True, timeout=100)
-        assert done.returncode == 0 and "Saved Grace" in done.stdout, done.stderr
+        assert done.returncode == 0 and "Message: saved Grace" in done.stdout, done.stderr
 
 
 def test_make_targets_exist() -> None:
