@@ -38,7 +38,9 @@ from deixis.browser.errors import UsageError
 PAGE, FAR = 600.0, 100_000.0
 """CSS pixels of "scroll down", and of "scroll to the bottom"."""
 SEARCH_FIELD = "the search field"
-QUOTES = re.compile(r"\"([^\"]*)\"|“([^”]*)”|(?<!\w)'((?:[^']|'(?=\w))*)'(?!\w)|‘([^’]*)’|`([^`]*)`")
+QUOTES = re.compile(
+    r"\"([^\"]*)\"|“([^”]*)”|„([^“”]*)[“”]|«([^»]*)»|(?<!\w)'((?:[^']|'(?=\w))*)'(?!\w)|‘([^’]*)’|`([^`]*)`"
+)
 HOLE, END = "\ue000", "\ue001"
 KEYS = {
     key.lower(): key
@@ -130,7 +132,7 @@ class Held:
 
     def back(self, text: str, shown: bool = False) -> str:
         """The text with what was taken out: bare, or as the user wrote it."""
-        return re.sub(f"{HOLE}(\\d+){END}", lambda m: self.values[int(m[1])][int(shown)], text).strip()
+        return re.sub(f"{HOLE}(\\d+){END}", lambda m: self.values[int(m[1])][int(shown)], text.strip())
 
 
 Shape = tuple[re.Pattern[str], Callable[[re.Match[str], Held], list[Action]]]
@@ -153,7 +155,7 @@ def shape(
 
 def _needed(text: str | None, held: Held, what: str) -> str:
     value = held.back(text or "")
-    if not value:
+    if not value.strip():
         raise ValueError(f"{what} is missing")
     return value
 
@@ -172,7 +174,7 @@ def _log_out(m: re.Match[str], held: Held) -> list[Action]:
 
 
 @shape(
-    r"(?:log|sign)[ -]?in(?:to .+?)?(?: (?:as|with|using) (?:the )?(?:user ?(?:name)? )?(?P<user>.+?)(?:,? (?:with|and|using)(?: the)? password (?P<password>.*))?)?"
+    r"(?:log|sign)[ -]?in(?: ?to .+?)?(?: (?:as|with|using) (?:the )?(?:user ?(?:name)? )?(?P<user>.+?)(?:(?:,|,? (?:with|and|using)(?: the)?) password (?P<password>.*))?)?"
 )
 def _log_in(m: re.Match[str], held: Held) -> list[Action]:
     if m["user"] is None:
@@ -253,7 +255,7 @@ def _scroll(m: re.Match[str], held: Held) -> list[Action]:
     way, far, count = (m["way"] or "down").lower(), (m["far"] or "").lower(), (m["count"] or "once").lower()
     number = re.search(r"\d+", count)
     amount = (
-        float(number[0]) * (1 if "p" in count and "page" not in count else PAGE)
+        float(number[0][:6]) * (1 if "p" in count and "page" not in count else PAGE)
         if number
         else COUNTS.get(count, 1) * PAGE
     )
@@ -281,6 +283,10 @@ def _wait_seconds(m: re.Match[str], held: Held) -> list[Action]:
 )
 def _wait_for(m: re.Match[str], held: Held) -> list[Action]:
     what = held.back(m["what"] or "")
+    if re.search(
+        r" (?:disappears?|vanish(?:es)?|goes away|go away|(?:is|be|are) (?:gone|hidden))$", m["what"] or "", re.I
+    ):
+        raise ValueError("only what appears can be waited for (write: expect no THING)")
     seconds = float(m["n"]) if m["n"] else 15.0
     return [Wait(seconds=seconds) if what.lower() in {"", "the page", "it"} else Wait(target=what, seconds=seconds)]
 
@@ -295,9 +301,19 @@ def _type(m: re.Match[str], held: Held) -> list[Action]:
     if not rest:
         raise ValueError("the text to type is missing")
     rest, submit = re.subn(r"(?:,| and)? (?:and )?submit(?: it)?$", "", rest)
-    parts = re.split(r"\s*(?:,(?: and)?|\band\b)\s+(?=[^,]*? (?:into|in|to|on|at) )", rest)
-    actions = [_typed(part, held) for part in parts]
+    actions = [_typed(part, held) for part in _several(rest, r"(?:into|in|to|on|at)")]
     return [*actions[:-1], actions[-1].model_copy(update={"submit": bool(submit)})]
+
+
+def _several(text: str, join: str) -> list[str]:
+    """`A into B and C into D` in two; an "and" belongs to the value where what is before it has no field yet."""
+    parts: list[str] = []
+    for piece in re.split(rf"(\s*(?:,(?: and)?|\band\b)\s+(?=[^,]*? {join} ))", text):
+        if len(parts) > 1 and not re.search(rf" {join} ", "".join(parts)):
+            parts = ["".join([*parts, piece])]
+        else:
+            parts.append(piece)
+    return parts[::2]
 
 
 def _typed(part: str, held: Held) -> Type:
@@ -358,8 +374,16 @@ def _uncheck(m: re.Match[str], held: Held) -> list[Action]:
 
 @shape(r"(?:select|choose|pick)\s*(?P<option>.*?)(?: (?:in|from|for|as|under) (?P<field>.+))?")
 def _select(m: re.Match[str], held: Held) -> list[Action]:
-    option = _needed(m["option"], held, "what to choose")
-    return [Select(target=held.back(m["field"]), option=option)] if m["field"] else [Click(target=option)]
+    parts = _several(m[0].split(" ", 1)[-1] if m["field"] else m["option"], r"(?:in|from|for|as|under)")
+    return [_chosen(part, held) for part in parts]
+
+
+def _chosen(part: str, held: Held) -> Action:
+    split = re.match(r"(?P<option>.*?) (?:in|from|for|as|under) (?P<field>.+)$", part, re.S)
+    if split is None:
+        return Click(target=_needed(part, held, "what to choose"))
+    option, field = _needed(split["option"], held, "what to choose"), _needed(split["field"], held, "the list")
+    return Select(target=field, option=option)
 
 
 @shape(r"(?:upload|attach)\s*(?P<files>.+?)(?: (?:to|into|in|at|under) (?P<where>.+))?")
@@ -401,6 +425,16 @@ def _special_click(m: re.Match[str], held: Held) -> list[Action]:
     return [Click(target=target, button="right" if how == "right" else "middle")]
 
 
+@shape(r"(?:press|hit)\s*(?P<what>.+?)(?: (?P<word>once|twice|thrice)| (?P<n>[1-9]\d?|two|three|four|five) times)")
+def _press_often(m: re.Match[str], held: Held) -> list[Action]:
+    key = key_of(m["what"]) if HOLE not in m["what"] else None
+    words = {"once": 1, "twice": 2, "two": 2, "thrice": 3, "three": 3, "four": 4, "five": 5}
+    said = (m["word"] or m["n"]).lower()
+    return (
+        [Press(keys=key)] * (words.get(said) or int(said)) if key else [Click(target=held.back(m[0].split(" ", 1)[1]))]
+    )
+
+
 @shape(r"(?:click|press|tap|push|hit)(?: on)?\s*(?P<what>.*)")
 def _click(m: re.Match[str], held: Held) -> list[Action]:
     what = _needed(m["what"], held, "what to click")
@@ -433,8 +467,8 @@ def _expect(m: re.Match[str], held: Held) -> list[Action]:
     what, absent = _needed(m["what"], held, "what to expect"), bool(m["no"])
     if m["text"]:
         return [Expect(what=what, text=held.back(m["text"]), absent=absent)]
-    alone = re.fullmatch(f"(?:the (?:text|word|message) )?{HOLE}\\d+{END}", m["what"].strip())
-    return [Expect(what=what, text=what if alone else None, absent=absent)]
+    alone = re.fullmatch(f"(?:the (?:text|words?|message) )?({HOLE}\\d+{END})", m["what"].strip())
+    return [Expect(what=what, text=held.back(alone[1]) if alone else None, absent=absent)]
 
 
 VERBS = """log in, log out, sign in, sign out, go to, go back, go forward, visit, navigate to, open, back, forward, reload, refresh, close, new tab,
@@ -445,11 +479,12 @@ click, press, tap, push, hit, hover, move, drag, read, tell me, get, report, not
 ).split(", ")
 _STARTS = "|".join(sorted((re.escape(verb.strip()).replace(r"\ ", "[ -]?") for verb in VERBS), key=len, reverse=True))
 _STRONG = re.compile(
-    r"\s*(?:[\n;]|(?<=[^\d\s])\.(?=\s|$)|(?:,\s*)?(?:\band\s+)?\b(?:then|after that|afterwards|finally)\b,?|→)\s*", re.I
+    rf"\s*(?:[\n;]|(?<=\s)\d+[.)]\s+(?={POLITE}(?:{_STARTS})\b)|(?<=[^\d\s])\.(?=\s|$)|(?:,\s*)?(?:\band\s+)?\b(?:then|after that|afterwards|finally)\b,?|→)\s*",
+    re.I,
 )
 _WEAK = re.compile(rf"\s*(?:,\s*(?:and\s+)?|\s+and\s+)(?={POLITE}(?:{_STARTS})\b)", re.I)
 _LISTS = re.compile(
-    rf"{POLITE}(?:type|enter|write|input|put|fill|set|change|check|tick|enable|turn on|uncheck|untick|disable|turn off|upload|attach|log|sign|search)\b",
+    rf"{POLITE}(?:type|enter|write|input|put|fill|set|change|check|tick|enable|turn on|uncheck|untick|disable|turn off|select|choose|pick|upload|attach|log|sign|search)\b",
     re.I,
 )
 """Verbs that take several things with commas between them."""
@@ -462,7 +497,7 @@ def clauses(text: str, variables: Mapping[str, str]) -> list[Clause]:
     lines = "\n".join(_BULLET.sub("", line) for line in held.text.splitlines())
     joined = re.sub(r"(?<=,)\s*\n\s*|(?<=\band)\s*\n\s*", " ", lines)
     pieces = [part.strip(" ,") for strong in _STRONG.split(joined) for part in _WEAK.split(strong)]
-    pieces = [part for piece in pieces for part in ([piece] if _LISTS.match(piece) else piece.split(","))]
+    pieces = [part for piece in pieces for part in ([piece] if _LISTS.match(piece) else re.split(r",(?=\s|$)", piece))]
     found = [_clause(piece.strip(" ,"), held) for piece in pieces if piece.strip(" ,")]
     if not found:
         raise UsageError("the task is empty: say what to do, for example: click 'Save'")
@@ -478,7 +513,9 @@ def _clause(piece: str, held: Held) -> Clause:
                 return Clause(shown, tuple(meaning(match, held)))
             except ValueError as error:
                 raise UsageError(f"clause {shown!r} is not complete: {error}") from error
-    first = held.back(bare).split(" ")[0].lower()
+    first = (held.back(bare) or shown).split(" ")[0].lower()
+    if any(verb.split()[0] == first for verb in VERBS):
+        raise UsageError(f"clause {shown!r} is not understood: I know {first!r}, but not with the words after it")
     near = get_close_matches(first, [verb.split()[0] for verb in VERBS], 1)
     hint = (
         f"did you mean {near[0]!r}?" if near else "begin with a verb such as click, type, select, check, read or expect"

@@ -22,6 +22,7 @@ from deixis.browser.actions import (
     Press,
     Read,
     Scroll,
+    Select,
     Wait,
     describe,
 )
@@ -78,17 +79,16 @@ class InstructionPlanner:
         """Moves on, or says what to do instead of the next action."""
         item, action = self.todo[self.at]
         if last.planned != action:  # a scroll of our own, or a dialog answered in between
-            return self.search.go_on(screenshot, self._lost(state, action)) if self.search else None
+            return self._look_on(state, screenshot) if self.search else None
         if last.error is None and (
-            last.changed is not False or isinstance(action, Check | Hover | Scroll | Press | Wait)
+            last.changed is not False or isinstance(action, Check | Select | Hover | Scroll | Press | Wait)
         ):
             self._done(state, last)
             return None
         if isinstance(action, Expect):
             return self._give_up(state, last.error or "it did not hold")
         if last.error is not None and is_not_found(last.error) and not isinstance(action, Wait):
-            self.search = self.search or _Search()
-            return self.search.go_on(screenshot, self._lost(state, action))
+            return self._look_on(state, screenshot)
         if not self.retried:
             self.retried = True
             return None
@@ -108,12 +108,12 @@ class InstructionPlanner:
         state.mark(item, "failed", reason)
         return GiveUp(reason=f"in {state.plan[item].text!r}: {reason}")
 
-    def _lost(self, state: TaskState, action: Action) -> GiveUp:
-        """What is said when all of the page has been searched; the item is marked only when it is really said."""
-        item, _ = self.todo[self.at]
-        return GiveUp(
-            reason=f"in {state.plan[item].text!r}: {describe(action)}: the target was not found anywhere on the page"
-        )
+    def _look_on(self, state: TaskState, screenshot: Screenshot) -> Action | None:
+        """The next scroll of the search, None to try again where it has come to, or the end of it."""
+        self.search = self.search or _Search()
+        if not self.search.over(screenshot):
+            return self.search.scroll
+        return self._give_up(state, f"{describe(self.todo[self.at][1])}: the target was not found anywhere on the page")
 
 
 class _Search:
@@ -121,15 +121,17 @@ class _Search:
 
     def __init__(self) -> None:
         self.last: float | None = None
+        self.scroll: Scroll | None = None
         self.scrolls = 0
         self.scrolled = False
         self.wrapped = False
 
-    def go_on(self, screenshot: Screenshot, lost: GiveUp) -> Action | None:
-        """The next scroll; None to try the action again on the screen we have reached; or the end."""
+    def over(self, screenshot: Screenshot) -> bool:
+        """Whether all of the page has been seen; if not, `scroll` is the next scroll, or None to try again here."""
+        self.scroll = None
         if self.scrolled and (self.last is None or screenshot.scroll_y != self.last):
             self.scrolled, self.last = False, screenshot.scroll_y
-            return None
+            return False
         stuck = self.scrolled
         if self.last is None:
             self.last = screenshot.scroll_y
@@ -137,8 +139,7 @@ class _Search:
         self.scrolls += 1
         self.scrolled = True
         if self.scrolls > MAX_SCROLLS or (stuck and (self.wrapped or self.began == 0)):
-            return lost
-        if stuck:
-            self.wrapped = True
-            return Scroll(dy=-TOP)
-        return Scroll(dy=round(screenshot.height * PAGE_SHARE))
+            return True
+        self.wrapped = self.wrapped or stuck
+        self.scroll = Scroll(dy=-TOP if stuck else round(screenshot.height * PAGE_SHARE))
+        return False

@@ -11,7 +11,8 @@
       - expect: {what: the message, text: was added}
       - read: the message
 
-A mapping's values are taken verbatim, apart from `{variables}`. Knows no screen and no state.
+A mapping's values are taken verbatim, apart from `{variables}`: `click: Yes` clicks Yes, and `text: 007` types all three
+digits. Knows no screen and no state.
 """
 
 import re
@@ -46,12 +47,35 @@ from deixis.browser.actions import (
 from deixis.browser.errors import UsageError
 
 KEYS = {"url", "vars", "steps", "name"}
+PARTS = {
+    "type": {"text", "into", "clear", "submit"},
+    "log_in": {"name", "password"},
+    "drag": {"from", "to"},
+    "select": {"option", "in"},
+    "upload": {"to", "files"},
+    "scroll": {"in", "dx", "dy"},
+    "expect": {"what", "text", "absent"},
+    "wait": {"for", "seconds"},
+}
+"""What the mapping of a verb may hold; `fill` takes any field, the other verbs take words only."""
+FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 class Script(NamedTuple):
     clauses: list[Clause]
     goal: str
     url: str | None
+
+
+def _flag(value: Mapping[str, str], name: str, default: bool) -> bool:
+    said = value.get(name, str(default)).lower()
+    if said not in FLAGS:
+        raise ValueError(f"{name} takes true or false")
+    return FLAGS[said]
+
+
+def _files(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(map(str, value))
 
 
 def _fill(value: Any) -> list[Action]:
@@ -82,15 +106,15 @@ def _expect(value: Any) -> list[Action]:
             Expect(
                 what=str(value["what"]),
                 text=str(value["text"]) if "text" in value else None,
-                absent=bool(value.get("absent", False)),
+                absent=_flag(value, "absent", False),
             )
         ]
     return [Expect(what=str(value), text=str(value))]
 
 
 def _wait(value: Any) -> list[Action]:
-    if isinstance(value, int | float):
-        return [Wait(seconds=value)]
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
+        return [Wait(seconds=float(value))]
     return (
         [Wait(target=str(value["for"]), seconds=float(value.get("seconds", 15)))]
         if isinstance(value, Mapping)
@@ -109,8 +133,8 @@ VERBS: dict[str, Callable[[Any], list[Action]]] = {
         Type(
             text=str(v["text"]),
             target=v.get("into"),
-            clear=bool(v.get("clear", True)),
-            submit=bool(v.get("submit", False)),
+            clear=_flag(v, "clear", True),
+            submit=_flag(v, "submit", False),
         )
     ],
     "fill": _fill,
@@ -120,7 +144,7 @@ VERBS: dict[str, Callable[[Any], list[Action]]] = {
     "check": lambda v: [Check(target=str(v))],
     "uncheck": lambda v: [Check(target=str(v), checked=False)],
     "select": lambda v: [Select(target=str(v["in"]), option=str(v["option"]))],
-    "upload": lambda v: [Upload(target=str(v["to"]), files=tuple(map(str, v["files"])))],
+    "upload": lambda v: [Upload(target=str(v["to"]), files=_files(v["files"]))],
     "log_in": _login,
     "goto": lambda v: [Goto(url=str(v))],
     "back": lambda v: [Back()],
@@ -137,7 +161,7 @@ VERBS: dict[str, Callable[[Any], list[Action]]] = {
 def read_script(path: Path, variables: Mapping[str, str]) -> Script:
     """The clauses of a YAML file; UsageError naming the step that is not understood."""
     try:
-        data = yaml.safe_load(path.read_text())
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # every scalar as it was written
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the script {str(path)!r} cannot be read: {error}") from error
     except yaml.YAMLError as error:
@@ -148,7 +172,12 @@ def read_script(path: Path, variables: Mapping[str, str]) -> Script:
         )
     if unknown := set(data) - KEYS:
         raise UsageError(f"the script {str(path)!r} has unknown keys {sorted(unknown)}: it may have {sorted(KEYS)}")
-    values = {str(k): str(v) for k, v in (data.get("vars") or {}).items()} | dict(variables)
+    own = data.get("vars") or {}
+    if not isinstance(own, dict) or not all(isinstance(value, str) for value in own.values()):
+        raise UsageError(f"the vars of the script {str(path)!r} are no mapping: write `vars: {{name: ada}}`")
+    if not isinstance(data.get("url", "") or "", str) or not isinstance(data.get("name", "") or "", str):
+        raise UsageError(f"url and name of the script {str(path)!r} must be words")
+    values = own | dict(variables)
     found = [clause for n, step in enumerate(data["steps"], 1) for clause in _step(step, n, values)]
     if not found:
         raise UsageError(f"the script {str(path)!r} has no steps")
@@ -168,14 +197,27 @@ def _step(step: Any, number: int, variables: Mapping[str, str]) -> list[Clause]:
     )
     if verb not in VERBS:
         raise UsageError(f"step {number} has the unknown verb {verb!r}: I know {', '.join(sorted(VERBS))}")
-    if value is None and verb not in {"back", "forward", "reload"}:
+    if value == "" and verb not in {"back", "forward", "reload"}:
         raise UsageError(f"step {number} ({shown}) has no value")
+    if isinstance(value, dict | list) and (wrong := _unfit(verb, value)):
+        raise UsageError(f"step {number} ({shown}) {wrong}")
     try:
         return [Clause(shown, tuple(VERBS[verb](_filled(value, variables))))]
     except KeyError as error:
         raise UsageError(f"step {number} ({shown}) lacks {error.args[0]!r}") from error
     except (ValueError, TypeError, AttributeError, ValidationError) as error:
         raise UsageError(f"step {number} ({shown}) is not understood: {' '.join(str(error).split())}") from error
+
+
+def _unfit(verb: str, value: dict[str, Any] | list[Any]) -> str:
+    """What is wrong with the shape of a verb's value, empty when nothing is."""
+    if isinstance(value, list) or (verb != "fill" and verb not in PARTS):
+        return f"is not understood: {verb} takes {'a mapping' if verb in {*PARTS, 'fill'} else 'words'}"
+    unknown = sorted(set(value) - PARTS.get(verb, set(value)))
+    if unknown:
+        return f"has the unknown part {unknown[0]!r}: {verb} takes {', '.join(sorted(PARTS[verb]))}"
+    deep = [name for name, part in value.items() if not isinstance(part, str) and name != "files"]
+    return f"is not understood: {deep[0]} takes words" if deep else ""
 
 
 def _filled(value: Any, variables: Mapping[str, str]) -> Any:

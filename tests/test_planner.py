@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deixis.agent.grammar import VERBS
 from deixis.agent.planner import InstructionPlanner
 from deixis.agent.state import NOT_FOUND, Step, TaskState
 from deixis.browser.actions import (
+    ACTION,
     Action,
     AnswerDialog,
     Back,
@@ -79,6 +81,29 @@ CASES: list[tuple[str, list[Action]]] = [
     ("accept the dialog", [AnswerDialog(accept=True)]),
     ("upload 'a.txt' to Photo", [Upload(target="Photo", files=("a.txt",))]),
     ("1. click A\n2) click B\n- click C\n", [Click(target="A"), Click(target="B"), Click(target="C")]),
+    ("1. click A 2. click B", [Click(target="A"), Click(target="B")]),
+    ("type ada and bob into Name", [Type(text="ada and bob", target="Name")]),
+    ("type Salt and pepper into Name and blue into Colour", [Type(text="Salt and pepper", target="Name"), Type(text="blue", target="Colour")]),
+    ("type a into Name, b into Title, then press Save", [Type(text="a", target="Name"), Type(text="b", target="Title"), Click(target="Save")]),
+    ("type 'a into b, and c' into Name and 'd' into Title", [Type(text="a into b, and c", target="Name"), Type(text="d", target="Title")]),
+    ("type «x, then y» into Name", [Type(text="x, then y", target="Name")]),
+    ("type „x; and y“ into Name", [Type(text="x; and y", target="Name")]),
+    ("type '  two spaces ' into Name", [Type(text="  two spaces ", target="Name")]),
+    ("type '' into Name", [Type(text="", target="Name")]),
+    ("fill in Name with Ada and Age with 3 and press Save", [Type(text="Ada", target="Name"), Type(text="3", target="Age"), Click(target="Save")]),
+    ("select Blue from Colour and Large from Size", [Select(target="Colour", option="Blue"), Select(target="Size", option="Large")]),
+    ("choose 'Salt, and pepper' for Taste, Large for Size", [Select(target="Taste", option="Salt, and pepper"), Select(target="Size", option="Large")]),
+    ("press Tab twice, press shift+tab, press Enter 3 times", [Press(keys="Tab")] * 2 + [Press(keys="Shift+Tab")] + [Press(keys="Enter")] * 3),
+    ("click Enter, press Delete, click Delete, hit the Enter key", [Click(target="Enter"), Press(keys="Delete"), Click(target="Delete"), Press(keys="Enter")]),
+    ("press Try 3 times", [Click(target="Try 3 times")]),
+    ("sign in to Shop as ada with password x", [*LOG_IN]),
+    ("Log in as ada, password x", [*LOG_IN]),
+    ("log in as 'ada' with password 'p, and then q'", [LOG_IN[0], Type(text="p, and then q", target="password"), LOG_IN[2]]),
+    ("log in", [Click(target="log in")]),
+    ("expect the message 'Saved'", [Expect(what="the message Saved", text="Saved")]),
+    ("expect that there is no 'Error, sorry'", [Expect(what="Error, sorry", text="Error, sorry", absent=True)]),
+    ("visit http://a.b/c,d?e=f, click G", [Goto(url="http://a.b/c,d?e=f"), Click(target="G")]),
+    ("click 'Save.'. click Stop.", [Click(target="Save."), Click(target="Stop")]),
     ("First click A. After that, click B. Finally click C.", [Click(target="A"), Click(target="B"), Click(target="C")]),
 ]  # fmt: skip
 
@@ -97,6 +122,10 @@ def test_english(text: str, actions: list[Action]) -> None:
         ("fill Name", ["fill Name", "value for 'Name' is missing"]),
         ("log in as ada", ["log in as ada", "password is missing"]),
         ("click", ["what to click is missing"]),
+        ("scroll sideways", ["scroll sideways", "I know 'scroll', but not with the words after it"]),
+        ("click First then Second", ["'Second'", "not understood"]),
+        ("wait for the spinner to disappear", ["the spinner to disappear", "write: expect no THING"]),
+        ("click '  '", ["what to click is missing"]),
         ("drag A", ["where to drag it is missing"]),
         ("open {page}", ["{page}", "--var page=VALUE"]),
         ("  ", ["empty"]),
@@ -116,20 +145,42 @@ def test_variables_are_taken_verbatim() -> None:
     ]
 
 
-@given(st.text(max_size=80))
-@settings(max_examples=400, deadline=None)
+WORDS = [
+    *VERBS,
+    "into",
+    "in",
+    "with",
+    "from",
+    "and",
+    "then",
+    ",",
+    ".",
+    "\n",
+    "1.",
+    "'",
+    '"',
+    "“",
+    "password",
+    "the",
+    "{a}",
+    "9" * 400,
+    "twice",
+]
+
+
+@given(st.text(max_size=60) | st.lists(st.sampled_from(WORDS) | st.text(max_size=5), max_size=9).map(" ".join))
+@settings(max_examples=150, deadline=None)
 def test_any_text_is_a_plan_or_a_usage_error(text: str) -> None:
     with contextlib.suppress(UsageError):
-        assert InstructionPlanner.from_text(text).todo
+        todo = InstructionPlanner.from_text(text).todo
+        assert todo and all(ACTION.validate_json(action.model_dump_json()) == action for _, action in todo)
 
 
-@given(
-    st.text(st.characters(blacklist_characters='"{}\ue000\ue001', blacklist_categories=["Cs"]), min_size=1, max_size=60)
-)
-@settings(max_examples=300, deadline=None)
+@given(st.text(st.characters(exclude_characters='"{}\ue000\ue001', exclude_categories=["Cs"]), min_size=1, max_size=60))
+@settings(max_examples=100, deadline=None)
 def test_quoted_text_survives(text: str) -> None:
     planner = InstructionPlanner.from_text(f'type "{text}" into Name')
-    assert planner.todo[0][1] == Type(text=text.strip(), target="Name")
+    assert planner.todo[0][1] == Type(text=text, target="Name")
 
 
 SCRIPT = """
@@ -173,6 +224,15 @@ def test_script(tmp_path: Path) -> None:
         ("steps: [{type: {into: Name}}]", "lacks 'text'"),
         ("steps: [{click: }]", "has no value"),
         ("steps: [{click: '{who}'}]", "{who}"),
+        ("steps: [{type: {text: a, in: Name}}]", "unknown part 'in'"),
+        ("steps: [{type: {text: a, into: Name, submit: maybe}}]", "submit takes true or false"),
+        ("steps: [{type: {text: [a], into: Name}}]", "text takes words"),
+        ("steps: [{click: [a, b]}]", "click takes words"),
+        ("steps: [{fill: Name}]", "not understood"),
+        ("steps: [[click, a]]", "a sentence or one verb"),
+        ("steps: [click Save, frobnicate]", "'frobnicate'"),
+        ("vars: [a]\nsteps: [click A]", "no mapping"),
+        ("url: [a]\nsteps: [click A]", "must be words"),
         ("steps: [{scroll: sideways}]", "scroll takes"),
         ("steps: [go on]\ncolour: red", "unknown keys ['colour']"),
     ],
@@ -183,6 +243,19 @@ def test_bad_scripts_are_named(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(UsageError) as error:
         InstructionPlanner.from_script(path)
     assert words in str(error.value)
+
+
+def test_scripts_take_values_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(
+        "vars: {code: 007}\nsteps:\n"
+        "  - click: Yes\n  - fill: {Number: 007, Time: 12:30, Empty: }\n  - upload: {to: Photo, files: a.txt}\n"
+        "  - type: {text: '{code}', into: On, clear: false}\n"
+    )
+    assert [a for _, a in InstructionPlanner.from_script(path).todo] == [
+        Click(target="Yes"), Type(text="007", target="Number"), Type(text="12:30", target="Time"), Type(text="", target="Empty"),
+        Upload(target="Photo", files=("a.txt",)), Type(text="007", target="On", clear=False),
+    ]  # fmt: skip
 
 
 def shot(scroll: float = 0, dialog: Dialog | None = None) -> Screenshot:
@@ -232,6 +305,7 @@ def test_what_is_not_found_is_looked_for_down_the_page() -> None:
     kinds = [walk.go(lost).kind for _ in range(6)]
     assert kinds == ["click", "scroll", "click", "scroll", "click", "scroll"] and walk.scroll == 700
     assert isinstance(end := walk.go(lost), GiveUp) and "Far" in end.reason and walk.state.plan[0].text in end.reason
+    assert walk.state.plan[0].status == "failed" and "not found" in walk.state.plan[0].note
 
 
 def test_a_target_found_after_scrolling_goes_on() -> None:
@@ -262,8 +336,26 @@ def test_a_click_that_changes_nothing_is_given_up_but_a_check_is_not() -> None:
     walk = Walk("click Save")
     walk.go(changed=False), walk.go(changed=False)
     assert isinstance(walk.go(), GiveUp)
-    walk = Walk("check Active")
-    walk.go(changed=False)
+    for idle in ("check Active", "select Blue in Colour", "press Tab", "scroll down"):
+        walk = Walk(idle)
+        walk.go(changed=False)
+        assert isinstance(walk.go(), Finish), idle
+
+
+def test_an_expectation_that_does_not_hold_ends_the_task_at_once() -> None:
+    walk = Walk("expect 'Saved', click Next")
+    assert walk.go("'Saved' is not on the screen") == Expect(what="Saved", text="Saved")
+    assert isinstance(end := walk.go(), GiveUp) and "'Saved' is not on the screen" in end.reason
+    assert [item.status for item in walk.state.plan] == ["failed", "pending"]
+
+
+def test_one_retry_for_each_action() -> None:
+    walk = Walk("click A, click B")
+    refused = "it is disabled"
+    assert [walk.go(refused), walk.go(), walk.go(refused), walk.go()] == [
+        *[Click(target="A")] * 2,
+        *[Click(target="B")] * 2,
+    ]
     assert isinstance(walk.go(), Finish)
 
 
