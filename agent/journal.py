@@ -2,6 +2,7 @@
 
 The first line says what was asked of whom, then comes a line a step, the last one tells how it ended. Whatever happens
 in between, what was written stays readable: a last line cut in two is passed over, a missing end means `interrupted`.
+Lines are ASCII, so nothing that stands on a page, be it a line separator or half a surrogate pair, can break one.
 Knows no browser and no model.
 """
 
@@ -11,11 +12,12 @@ import re
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from pydantic import ValidationError
 
 from deixis.agent.state import Episode, Outcome, PlanItem, Step, TaskState
+from deixis.browser.actions import Read
 from deixis.browser.errors import UsageError
 
 FILE = "journal.jsonl"
@@ -33,7 +35,7 @@ def default_folder(goal: str, below: Path = Path("runs")) -> Path:
 class Journal:
     """Writes one run; a context manager. Make it with `open`."""
 
-    def __init__(self, folder: Path, handle: Any) -> None:
+    def __init__(self, folder: Path, handle: TextIO) -> None:
         self.folder, self._handle = folder, handle
         self._plan: list[PlanItem] = []
         self._state: TaskState | None = None
@@ -80,7 +82,7 @@ class Journal:
         self._write({"kind": "end", "episode": data, "state": left})
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._handle.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._handle.write(json.dumps(line) + "\n")
         self._handle.flush()
         os.fsync(self._handle.fileno())
 
@@ -91,30 +93,33 @@ def read_journal(folder: Path) -> Episode:
         text = (folder / FILE).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{str(folder)!r} is no folder of a run: it has no {FILE}") from error
-    lines = [parsed for line in text.splitlines() if (parsed := _parsed(line)) is not None]
+    lines = [parsed for line in text.split("\n") if (parsed := _parsed(line)) is not None]
     head: dict[str, Any] = next((line for line in lines if line["kind"] == "run"), {})
     steps = [line for line in lines if line["kind"] == "step"]
     end = next((line for line in lines if line["kind"] == "end"), None)
     try:
-        plan = steps[-1]["plan"] if steps else head.get("plan", [])
-        state = TaskState(
-            goal=head.get("goal", ""), plan=plan, steps=[Step.model_validate(line["step"]) for line in steps]
-        )
+        taken = [Step.model_validate(line["step"]) for line in steps]
         if end is not None:
-            state = TaskState.model_validate(end["state"] | {"steps": state.steps})
-            return Episode.model_validate(end["episode"] | {"state": state})
-        about = {key: head.get(key, "") for key in ("url", "model", "weights_sha256", "started")}
-        return Episode(
-            task_id=folder.name,
-            outcome=Outcome.INTERRUPTED,
-            reason="the journal has no end: the run was cut off",
-            state=state,
-            **about,
-        )
-    except (ValidationError, KeyError) as error:
+            state = TaskState.model_validate({**end["state"], "steps": taken})
+            return Episode.model_validate({**end["episode"], "state": state})
+        return _unended(folder.name, head, steps[-1]["plan"] if steps else head.get("plan", []), taken)
+    except (ValidationError, KeyError, TypeError) as error:
         raise UsageError(
             f"the journal in {str(folder)!r} was written by another version of deixis ({error})"
         ) from error
+
+
+def _unended(name: str, head: dict[str, Any], plan: Any, steps: list[Step]) -> Episode:
+    """The episode of a run that wrote no end; what it read until then is in the notes, as the planner puts it there."""
+    notes = [f"{s.planned.question}: {s.reading.text}" for s in steps if isinstance(s.planned, Read) and s.reading]
+    return Episode(
+        task_id=name,
+        outcome=Outcome.INTERRUPTED,
+        reason="the journal has no end: the run was cut off",
+        state=TaskState(goal=head.get("goal", ""), plan=plan, steps=steps, notes=notes),
+        seconds=sum(step.seconds for step in steps),
+        **{key: head.get(key, "") for key in ("url", "model", "weights_sha256", "started")},
+    )
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

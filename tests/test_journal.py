@@ -7,9 +7,9 @@ import pytest
 
 from deixis.agent.journal import FILE, Journal, default_folder, read_journal
 from deixis.agent.state import Episode, Outcome, PlanItem, Step, TaskState
-from deixis.browser.actions import Click, Finish
+from deixis.browser.actions import Click, Finish, Read, Type
 from deixis.browser.errors import UsageError
-from deixis.browser.types import Change, Point, Pointing
+from deixis.browser.types import Change, Point, Pointing, Reading
 
 
 def write(folder: Path, steps: int, end: bool = True) -> Episode:
@@ -82,6 +82,33 @@ def test_folders_that_hold_no_run_or_a_foreign_one_are_named(tmp_path: Path) -> 
     (tmp_path / FILE).write_text('{"kind": "step", "step": {"colour": "red"}}\n')
     with pytest.raises(UsageError, match="another version"):
         read_journal(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["a\u2028b", "a\x85b", "a\x0c\x1cb", "a\r\nb", "a\x00b", "half \ud83d", "\U0001f600"])
+def test_no_character_can_break_a_line(tmp_path: Path, text: str) -> None:
+    with Journal.open(tmp_path / "run") as journal:
+        journal.header(TaskState(goal=text))
+        for index in range(2):
+            journal.step(Step(index=index, planned=Type(text=text), title=text), b"")
+    assert [(step.title, step.planned) for step in read_journal(tmp_path / "run").steps] == 2 * [
+        (text, Type(text=text))
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"kind": "end", "episode": 3, "state": []}', '{"kind": "end"}', '{"kind": "run", "plan": 3}']
+)
+def test_a_line_of_another_shape_is_a_usage_error(tmp_path: Path, line: str) -> None:
+    (tmp_path / FILE).write_text(line + "\n")
+    with pytest.raises(UsageError, match="another version"):
+        read_journal(tmp_path)
+
+
+def test_what_was_read_before_the_cut_is_kept(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "run") as journal:
+        journal.header(TaskState(goal="read"))
+        journal.step(Step(index=0, planned=Read(question="the total"), reading=Reading(text="42")), b"")
+    assert read_journal(tmp_path / "run").state.notes == ["the total: 42"]
 
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:
