@@ -26,7 +26,7 @@ from deixis.browser.dialogs import DialogOpened, Dialogs
 from deixis.browser.errors import ActionError, BrowserDied, UsageError
 from deixis.browser.executor import Executor, points
 from deixis.browser.launch import launch
-from deixis.browser.script import call, source
+from deixis.browser.script import call, moved_on, source
 from deixis.browser.settle import Patience, Settling, quiet
 from deixis.browser.tabs import Tab, Tabs, Traffic
 from deixis.browser.types import Change, Frozen, Hit, Point, Reading, Screenshot
@@ -360,6 +360,8 @@ class Session:
         tab = self._tabs.opened != before.opened or self._tabs.current is not before.tab
         if tab:
             await self.page.bring_to_front()
+        if self._saving:
+            await asyncio.wait(self._saving, timeout=self.config.patience.navigation)
         after = await self._picture()
         near, anywhere = await self._compare(before, after)
         return Change(
@@ -415,6 +417,8 @@ class Session:
                 raise BrowserDied("the browser or its page is gone: start again") from error
             if isinstance(error, PlaywrightTimeout):
                 raise ActionError(f"the page took too long: {error.message.splitlines()[0]}") from error
+            if moved_on(error):
+                raise ActionError("the page gave way to another in the middle: look again") from error
             raise
 
     def _dead(self) -> bool:

@@ -12,11 +12,11 @@ from playwright.async_api import Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 from pydantic import Field
 
-from deixis.browser.script import call
+from deixis.browser.script import call, moved_on
 from deixis.browser.tabs import Traffic
 from deixis.browser.types import Frozen
 
-MOVED_ON = ("context was destroyed", "Cannot find context", "Frame was detached", "frame was detached", "navigating")
+LEAVING = 0.5  # seconds for a document that says it leaves to be seen asking for the next
 
 
 class Patience(Frozen):
@@ -69,10 +69,9 @@ class Settling:
         """Whether the network still has to do with what the page shows."""
         if self._traffic.pending("document", self._since):
             return True
-        if leaving:
-            before = self._traffic.navigated(self._since)
-            await self._traffic.stirred(min(0.5, self._left()))
-            return self._traffic.navigated(self._since) != before
+        if leaving and not self._traffic.navigated(self._since):
+            await self._traffic.stirred(min(LEAVING, self._left()))
+            return self._traffic.navigated(self._since)
         if self._traffic.pending("part", self._since) and monotonic() < self._start + self._patience.fetch:
             await self._traffic.stirred(min(self._start + self._patience.fetch - monotonic(), self._left()))
             return True
@@ -86,17 +85,12 @@ async def quiet(page: Page, calm: float, limit: float, fresh: bool = True) -> bo
     """
     argument = {"calm": calm * 1000, "limit": max(limit, 0) * 1000, "fresh": fresh}
     try:
-        rest = await call(page.main_frame, "quiet", argument, wait=True)
+        rest = await call(page.main_frame, "quiet", argument, wait=True, tries=1)
     except PlaywrightError as error:
-        if moved_on(error, page):
+        if page.is_closed() or moved_on(error):
             return None
         raise
     return bool(rest["leaving"])
-
-
-def moved_on(error: PlaywrightError, page: Page) -> bool:
-    """Whether a call failed only because its document gave way to the next, or its tab closed."""
-    return page.is_closed() or any(words in error.message for words in MOVED_ON)
 
 
 async def load(page: Page, limit: float) -> None:

@@ -27,7 +27,7 @@ def titled(title: str, body: str = "") -> str:
 @pytest.mark.parametrize("rel", ["opener", "noopener"])
 async def test_a_new_tab_is_followed(browser_session: Session, gated: "GatedServer", rel: str) -> None:
     link = f"<a target=_blank rel={rel} href='/new'>Go</a>"
-    gated.bodies = {"/": titled("Old", link), "/new": titled("New", "<button onclick='close()'>Close</button>")}
+    gated.bodies = {"/": titled("Old", link), "/new": titled("New", "<button onclick='window.close()'>Close</button>")}
     gated.gates["/new"] = asyncio.Event()
     await browser_session.start(gated.url + "/")
     acting = asyncio.create_task(browser_session.act(BUTTON))
@@ -43,7 +43,7 @@ async def test_a_popup_that_closes_itself_gives_way_to_its_opener(
     browser_session: Session, gated: "GatedServer"
 ) -> None:
     button = "<button onclick=\"window.open('/new')\">Open</button>"
-    gated.bodies = {"/": titled("Old", button), "/new": titled("New", "<button onclick='close()'>Close</button>")}
+    gated.bodies = {"/": titled("Old", button), "/new": titled("New", "<button onclick='window.close()'>Close</button>")}
     await browser_session.start(gated.url + "/")
     await browser_session.act(BUTTON)
     assert (await browser_session.look()).title == "New"
@@ -52,7 +52,9 @@ async def test_a_popup_that_closes_itself_gives_way_to_its_opener(
 
 
 @pytest.mark.parametrize("how", [{"button": "middle"}, {"modifiers": ("Control",)}])
-async def test_a_link_opened_in_a_tab_of_its_own(browser_session: Session, gated: "GatedServer", how: dict[str, object]) -> None:
+async def test_a_link_opened_in_a_tab_of_its_own(
+    browser_session: Session, gated: "GatedServer", how: dict[str, object]
+) -> None:
     gated.bodies = {"/": titled("Old", "<a href='/new'>Go</a>"), "/new": titled("New")}
     await browser_session.start(gated.url + "/")
     change = await browser_session.act(do.Click.model_validate({**BUTTON.model_dump(), **how}))
