@@ -106,9 +106,11 @@ def _view(step: Step, folder: Path) -> dict[str, Any]:
     """What the template shows of one step."""
     picture = folder / step.screenshot if step.screenshot else None
     image = base64.b64encode(picture.read_bytes()).decode() if picture and picture.is_file() else ""
-    times, unit, gave_up = step.timings, step.width / 1000, isinstance(step.planned, GiveUp)
+    times, unit = step.timings, step.width / 1000
+    gave_up = step.planned if isinstance(step.planned, GiveUp) else None
     return {
-        "step": step, "title": "give up" if gave_up else describe(step.planned), "error": step.planned.reason if isinstance(step.planned, GiveUp) else step.error, "image": image, "unit": unit,
+        "step": step, "title": "give up" if gave_up else describe(step.planned), "image": image, "unit": unit,
+        "error": gave_up.reason if gave_up else step.error,
         "state": "bad" if step.error or gave_up else "idle" if step.changed is False else "good",
         "changes": [name.replace("_", " ") for name, value in (step.change or ()) if value],
         "tried": _rejected(step), "drag": _drag(step), "others": _others(step), "closeup": _closeup(step),
