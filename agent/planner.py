@@ -4,6 +4,7 @@ It looks at the last step to see whether its action worked, scrolls on when a ta
 more when the page refuses, and gives up with a sentence that names target and clause. Knows no pixels.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -15,6 +16,7 @@ from deixis.browser.actions import (
     Action,
     AnswerDialog,
     Check,
+    Click,
     Expect,
     Finish,
     GiveUp,
@@ -32,6 +34,12 @@ PAGE_SHARE = 0.75
 """Of the viewport's height, one scroll when looking for something."""
 MAX_SCROLLS = 24
 TOP = 100_000.0
+_DIALOG_BUTTON = re.compile(
+    r"(?:the )?(?:(?P<yes>ok|okay|yes|accept|confirm|leave)|(?P<no>cancel|no|dismiss|stay))(?: button)?"
+    r"(?: (?:in|of|on) the (?:dialog|alert|confirmation|prompt|message))?",
+    re.I,
+)
+"""Words for the buttons of a JavaScript dialog, which is in no picture: clicking them answers it."""
 
 
 class InstructionPlanner:
@@ -71,9 +79,12 @@ class InstructionPlanner:
         item, action = self.todo[self.at]
         if state.plan[item].status != "active":
             state.mark(item, "active")
-        if screenshot.dialog and not isinstance(action, AnswerDialog):
-            return AnswerDialog(accept=screenshot.dialog.type in {"alert", "beforeunload"})
-        return action
+        if screenshot.dialog is None or isinstance(action, AnswerDialog):
+            return action
+        if isinstance(action, Click) and (button := _DIALOG_BUTTON.fullmatch(str(action.target))):
+            self.todo[self.at] = (item, AnswerDialog(accept=button["no"] is None))
+            return self.todo[self.at][1]
+        return AnswerDialog(accept=screenshot.dialog.type in {"alert", "beforeunload"})
 
     def _judge(self, state: TaskState, last: Step, screenshot: Screenshot) -> Action | None:
         """Moves on, or says what to do instead of the next action."""

@@ -23,7 +23,9 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from deixis.agent.grammar import FAR, PAGE, SEARCH_FIELD, Clause, clauses
+from deixis.agent.grammar import Clause, clauses
+from deixis.agent.looks import FAR, PAGE
+from deixis.agent.verbs import SEARCH_FIELD
 from deixis.browser.actions import (
     Action,
     AnswerDialog,

@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from deixis.browser.actions import (
     GiveUp,
     Goto,
     Hover,
+    NewTab,
     Press,
     Read,
     Scroll,
@@ -35,7 +37,7 @@ from deixis.browser.actions import (
 from deixis.browser.errors import UsageError
 from deixis.browser.types import Dialog, Reading, Screenshot
 
-LOG_IN = [Type(text="ada", target="username"), Type(text="x", target="password"), Click(target="log in")]
+LOG_IN: list[Action] = [Type(text="ada", target="username"), Type(text="x", target="password"), Click(target="log in")]
 CASES: list[tuple[str, list[Action]]] = [
     ("log in as ada with password x", [*LOG_IN]),
     ("sign in as ada using password 'x'.", [*LOG_IN]),
@@ -79,6 +81,30 @@ CASES: list[tuple[str, list[Action]]] = [
     ("go back", [Back()]),
     ("switch to tab 2", [SwitchTab(index=1)]),
     ("accept the dialog", [AnswerDialog(accept=True)]),
+    ("answer the prompt with 'Bob', then dismiss it", [AnswerDialog(accept=True, text="Bob"), AnswerDialog(accept=False)]),
+    ("accept all cookies, close the menu", [Click(target="accept all cookies"), Click(target="close the menu")]),
+    ("make sure that 'Ada' is not visible, expect 'Error' is gone", [Expect(what="Ada", text="Ada", absent=True), Expect(what="Error", text="Error", absent=True)]),
+    ("check that the message says Saved, and check Active", [Expect(what="the message", text="Saved"), Check(target="Active")]),
+    ("expect that the total doesn't contain 'NaN'", [Expect(what="the total", text="NaN", absent=True)]),
+    ("verify the status is not 'failed'", [Expect(what="the status", text="failed", absent=True)]),
+    ("expect 'Saved' in the message", [Expect(what="the message", text="Saved")]),
+    ("make sure the Save button is visible", [Expect(what="the Save button")]),
+    ("what is the total?", [Read(question="the total")]),
+    ("tell me what the price of the second item is", [Read(question="the price of the second item")]),
+    ("open localhost:8000/admin, visit 127.0.0.1:8000", [Goto(url="http://localhost:8000/admin"), Goto(url="http://127.0.0.1:8000")]),
+    ("open report.pdf, open 'example.com'", [Click(target="report.pdf"), Click(target="example.com")]),
+    ("open 'https://a.example/b' in a new tab", [NewTab(url="https://a.example/b")]),
+    ("scroll to the bottom of the list, scroll down to the end of the page", [Scroll(target="the list", dy=100_000), Scroll(dy=100_000)]),
+    ("wait a second, wait half a minute", [Wait(seconds=1), Wait(seconds=30)]),
+    ("type Meet at noon into Title", [Type(text="Meet at noon", target="Title")]),
+    ("type a lot     of space into Name", [Type(text="a lot of space", target="Name")]),
+    ("click Next twice", [Click(target="Next"), Click(target="Next")]),
+    ("press Enter in the search field", [Click(target="the search field"), Press(keys="Enter")]),
+    ("press ArrowDown, press the down arrow", [Press(keys="ArrowDown"), Press(keys="ArrowDown")]),
+    ("press Save in the toolbar", [Click(target="Save in the toolbar")]),
+    ("move Card A to Done, move the mouse over Menu", [Drag(start="Card A", end="Done"), Hover(target="Menu")]),
+    ("Could you please click Save?", [Click(target="Save")]),
+    ("I want to click 'Really?'", [Click(target="Really?")]),
     ("upload 'a.txt' to Photo", [Upload(target="Photo", files=("a.txt",))]),
     ("1. click A\n2) click B\n- click C\n", [Click(target="A"), Click(target="B"), Click(target="C")]),
     ("1. click A 2. click B", [Click(target="A"), Click(target="B")]),
@@ -93,7 +119,7 @@ CASES: list[tuple[str, list[Action]]] = [
     ("fill in Name with Ada and Age with 3 and press Save", [Type(text="Ada", target="Name"), Type(text="3", target="Age"), Click(target="Save")]),
     ("select Blue from Colour and Large from Size", [Select(target="Colour", option="Blue"), Select(target="Size", option="Large")]),
     ("choose 'Salt, and pepper' for Taste, Large for Size", [Select(target="Taste", option="Salt, and pepper"), Select(target="Size", option="Large")]),
-    ("press Tab twice, press shift+tab, press Enter 3 times", [Press(keys="Tab")] * 2 + [Press(keys="Shift+Tab")] + [Press(keys="Enter")] * 3),
+    ("press Tab twice, press shift+tab, press Enter 3 times", [Press(keys="Tab"), Press(keys="Tab"), Press(keys="Shift+Tab"), Press(keys="Enter"), Press(keys="Enter"), Press(keys="Enter")]),
     ("click Enter, press Delete, click Delete, hit the Enter key", [Click(target="Enter"), Press(keys="Delete"), Click(target="Delete"), Press(keys="Enter")]),
     ("press Try 3 times", [Click(target="Try 3 times")]),
     ("sign in to Shop as ada with password x", [*LOG_IN]),
@@ -129,6 +155,9 @@ def test_english(text: str, actions: list[Action]) -> None:
         ("drag A", ["where to drag it is missing"]),
         ("open {page}", ["{page}", "--var page=VALUE"]),
         ("  ", ["empty"]),
+        ("switch to the last tab", ["number of the tab is missing"]),
+        ("click Save and close", ["close"]),
+        ("delete Bob", ["'delete' is no verb I know; begin with"]),
     ],
 )
 def test_what_is_not_understood_is_named(text: str, words: list[str]) -> None:
@@ -370,3 +399,22 @@ def test_dialogs_are_answered() -> None:
     walk = Walk("click Delete, click Next")
     walk.go()
     assert walk.go(dialog=Dialog(type="confirm", message="sure?")) == AnswerDialog(accept=False)
+
+
+@pytest.mark.parametrize(("words", "accept"), [("click OK", True), ("press the Cancel button in the dialog", False)])
+def test_a_click_on_the_button_of_a_dialog_answers_it(words: str, accept: bool) -> None:
+    walk = Walk(f"click Delete, {words}, click Next")
+    walk.go()
+    assert walk.go(dialog=Dialog(type="confirm", message="sure?")) == AnswerDialog(accept=accept)
+    assert walk.go() == Click(target="Next")
+    assert [item.status for item in walk.state.plan] == ["done", "done", "active"]
+
+
+@pytest.mark.parametrize(
+    "text", ["click a" + " " * 5000 + "b", "and " * 400, "please, " * 400 + "x", "click " + "'a " * 400]
+)
+def test_long_tasks_are_read_quickly(text: str) -> None:
+    start = process_time()
+    with contextlib.suppress(UsageError):
+        InstructionPlanner.from_text(text)
+    assert process_time() - start < 5
