@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from deixis.browser.actions import AnswerDialog
 from deixis.browser.launch import launch
 from deixis.browser.session import Session, SessionConfig
 
@@ -49,11 +50,24 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def browser_session(browser: Browser) -> AsyncIterator[Session]:
-    """A session of 1280x720 at scale 1 on a blank page."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _shared_session(browser: Browser) -> AsyncIterator[Session]:
+    """Opening a context takes longer than most tests: they take turns with one."""
     async with Session(browser=browser) as session:
         yield session
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser_session(_shared_session: Session) -> AsyncIterator[Session]:
+    """A session of 1280x720 at scale 1 on a blank page; a test that breaks its browser uses `open_session`."""
+    session = _shared_session
+    await session.page.goto("about:blank")
+    await session.page.mouse.move(1279, 719)
+    yield session
+    if (await session.look()).dialog:
+        await session.act(AnswerDialog(accept=True))
+    for page in session.tabs[1:]:
+        await page.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ZOOMS = (0.5, 0.8, 1.0, 1.1, 1.5, 2.0)
-TRIALS = 8
+TRIALS = 6
 ARRANGE = """([zoom, x, y]) => {
     document.documentElement.style.zoom = zoom;
     scrollTo({left: x, top: y, behavior: 'instant'});

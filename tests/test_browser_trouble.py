@@ -89,14 +89,15 @@ async def test_the_browser_killed_in_the_middle() -> None:
             await session.look()
 
 
-async def test_a_page_that_crashes(browser_session: Session) -> None:
-    page = browser_session.page
+async def test_a_page_that_crashes(open_session: "SessionFactory") -> None:
+    session = await open_session(SessionConfig())
+    page = session.page
     crashed = asyncio.create_task(page.wait_for_event("crash"))
     crash = asyncio.create_task((await page.context.new_cdp_session(page)).send("Page.crash"))
     await crashed
     crash.cancel()
     with pytest.raises(BrowserDied):
-        await browser_session.look()
+        await session.look()
 
 
 async def test_a_page_that_hangs(open_session: "SessionFactory") -> None:
