@@ -104,7 +104,7 @@ def pointing_figures(episode: Episode) -> dict[str, int]:
 
 def _view(step: Step, folder: Path) -> dict[str, Any]:
     """What the template shows of one step."""
-    picture = folder / step.screenshot if step.screenshot else None
+    picture = folder / Path(step.screenshot).name if step.screenshot else None  # of this folder only
     image = base64.b64encode(picture.read_bytes()).decode() if picture and picture.is_file() else ""
     times, unit = step.timings, step.width / 1000
     gave_up = step.planned if isinstance(step.planned, GiveUp) else None

@@ -1,5 +1,6 @@
 """The report in a real browser: everything is in it, points are where they were, nothing is fetched or executed."""
 
+import base64
 import io
 from pathlib import Path
 
@@ -217,3 +218,11 @@ async def test_annotate_keeps_labels_in_the_picture() -> None:
     drawn = Image.open(io.BytesIO(annotate(picture(), [absent, corner], 640))).convert("RGB")
     dark = [x for x in range(640) if drawn.getpixel((x, 357)) == (43, 0, 24)]
     assert dark and min(dark) > 0 and max(dark) < 630
+
+
+async def test_a_journal_cannot_name_pictures_outside_its_folder(tmp_path: Path) -> None:
+    made(tmp_path / "run")
+    (tmp_path / "private").write_bytes(b"not for the report")
+    journal = tmp_path / "run" / "journal.jsonl"
+    journal.write_text(journal.read_text().replace("step-000.png", "../private"))
+    assert base64.b64encode(b"not for the report").decode() not in write_report(tmp_path / "run").read_text()
