@@ -33,19 +33,18 @@ console = Console(stderr=True)
 def main() -> None:
     """Entry point: errors that are meant for people become one sentence and an exit status."""
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)  # what a command leaves with, typer returns here
     except DeixisError as error:
         console.print("[red]deixis:[/] ", end="")
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.status)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         console.print("[red]deixis:[/] interrupted")
         sys.exit(130)
     except _usage_errors() as error:
         error.show()  # type: ignore[attr-defined]
         sys.exit(2)
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 def _usage_errors() -> type[Exception]:

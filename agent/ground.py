@@ -15,6 +15,8 @@ from deixis.browser.actions import BrowserAction, Check, Click, Drag, Hover, Scr
 from deixis.browser.types import Change, Hit, Point, Pointing, Screenshot
 
 Source = Literal["first", "alternative", "second_look"]
+WORTH_A_TRY = 0.1
+"""Confidence from which a target is tried though it does not count as found, where the gate is strict."""
 CHECKABLE = {"checkbox", "radio", "switch", "menuitemcheckbox", "menuitemradio", "option"}
 
 
@@ -76,6 +78,12 @@ def words_in(action: BrowserAction) -> list[tuple[str, str]]:
 def at(action: BrowserAction, field: str, point: Point) -> BrowserAction:
     """The action with one target replaced by a point."""
     return action.model_copy(update={field: point})
+
+
+def worth_a_try(action: BrowserAction, pointing: Pointing, gate: bool) -> bool:
+    """Whether to act on a point: it counts as found, or the gate lets only a field, a box or a list pass there."""
+    strict = gate and isinstance(action, Check | Select | Type | Upload)
+    return pointing.found or (strict and pointing.confidence >= WORTH_A_TRY)
 
 
 def refusal(action: BrowserAction, hit: Hit | None) -> str | None:

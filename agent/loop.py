@@ -150,13 +150,13 @@ class Loop:
         async for guess in grounding.guesses():
             done.seconds["pointing"] += grounding.seconds
             grounding.seconds = 0.0
-            if guess.source == "first" and not guess.pointing.found:
+            if guess.source == "first" and not ground.worth_a_try(action, guess.pointing, self.limits.gate):
                 done.pointing, done.error = guess.pointing, not_found(words[0][1], guess.pointing)
                 return
             if await self._attempt(action, words[0][0], guess, done) or len(done.attempts) >= MAX_ATTEMPTS:
                 break
         if done.performed is None:
-            done.error = done.error or (done.attempts[0].refused if done.attempts else not_found(words[0][1], None))
+            done.error = done.error or no_point(words[0][1], done.attempts)
 
     async def _attempt(self, action: BrowserAction, field: str, guess: ground.Guess, done: Done) -> bool:
         """One guess through gate, act and verify; True when nothing more has to be tried."""
@@ -247,6 +247,16 @@ def not_found(target: str, pointing: Pointing | None) -> str:
     """The error that planners know a missing target by."""
     sure = f" (confidence {pointing.confidence:.2f})" if pointing else ""
     return f"{NOT_FOUND} {target!r} is not on the screen{sure}"
+
+
+def no_point(target: str, attempts: list[Attempt]) -> str:
+    """The error when no guess passed the gate: the target is elsewhere, unless what was there is only disabled."""
+    first = attempts[0] if attempts else None
+    if first is None or first.hit is None:
+        return not_found(target, first and first.pointing)
+    if not first.hit.enabled and first.refused:
+        return first.refused
+    return f"{not_found(target, first.pointing)}: {first.refused}"
 
 
 def _same(wanted: str, text: str) -> bool:

@@ -32,8 +32,8 @@ from deixis.browser.errors import SetupError
 
 NAME, PASSWORD = "ada", "analytical-engine"
 TASK = """log in as {name} with password {password}, open Groups, click 'Add group', type Editors into Name, press Save,
-then open Users, click 'Add user', type grace into Username, type 'cobol-and-flowmatic' into Password and
-'cobol-and-flowmatic' into 'Password confirmation', press Save, type Grace into 'First name', check 'Staff status',
+then open Users, click 'Add user', type grace into Username, type 'cobol-and-flowmatic' into Password, press Tab,
+type 'cobol-and-flowmatic', press Save, type Grace into 'First name', check 'Staff status',
 scroll to the bottom, press Save, search for grace, and log out"""
 
 

@@ -32,10 +32,10 @@ async def test_a_still_page_costs_little(browser_session: Session) -> None:
 
 
 async def test_mutations_are_waited_for(browser_session: Session) -> None:
-    script = """<button onclick="let n = 0; const step = () => { out.textContent = ++n; if (n < 15) setTimeout(step, 20) };
+    script = """<button onclick="let n = 0; const step = () => { out.textContent = ++n; if (n < 40) setTimeout(step, 20) };
         step()">Go</button><p id=out></p>"""
     await settled(browser_session, script)
-    assert await browser_session.page.inner_text("#out") == "15"
+    assert await browser_session.page.inner_text("#out") == "40"
 
 
 async def test_a_short_transition_is_waited_for(browser_session: Session) -> None:
@@ -67,6 +67,10 @@ async def test_what_the_click_fetches_is_waited_for(browser_session: Session, ga
     await browser_session.start(gated.url + "/")
     acting = asyncio.create_task(browser_session.act(BUTTON))
     await gated.asked["/data"].wait()
+    await browser_session.page.evaluate(
+        "new Promise((done) => setTimeout(done, 600))"
+    )  # longer than calm and a picture
+    assert not acting.done()
     gated.gates["/data"].set()
     await acting
     assert await browser_session.page.inner_text("#out") == "arrived"

@@ -43,7 +43,10 @@ async def test_a_popup_that_closes_itself_gives_way_to_its_opener(
     browser_session: Session, gated: "GatedServer"
 ) -> None:
     button = "<button onclick=\"window.open('/new')\">Open</button>"
-    gated.bodies = {"/": titled("Old", button), "/new": titled("New", "<button onclick='window.close()'>Close</button>")}
+    gated.bodies = {
+        "/": titled("Old", button),
+        "/new": titled("New", "<button onclick='window.close()'>Close</button>"),
+    }
     await browser_session.start(gated.url + "/")
     await browser_session.act(BUTTON)
     assert (await browser_session.look()).title == "New"

@@ -110,17 +110,14 @@ async def test_a_page_that_hangs(open_session: "SessionFactory") -> None:
 
 
 async def test_a_browser_that_does_not_start(tmp_path: Path) -> None:
-    program = tmp_path / "chrome"
-    program.write_text("#!/bin/sh\nexit 1\n")
-    program.chmod(0o755)
     with pytest.raises(SetupError, match="does not start"):
-        async with Session(SessionConfig(executable=program)):
+        async with Session(SessionConfig(executable=program(tmp_path, "chrome", "exit 1"))):
             pytest.fail("it opened")
 
 
-def program(folder: Path, name: str) -> Path:
+def program(folder: Path, name: str, body: str = "") -> Path:
     path = folder / name
-    path.write_text("#!/bin/sh\n")
+    path.write_text(f"#!/bin/sh\n{body}\n")
     path.chmod(0o755)
     return path
 
@@ -149,10 +146,16 @@ async def test_a_named_browser_that_is_not_there(tmp_path: Path) -> None:
         launch.find_browser(tmp_path / "nowhere")
 
 
-async def test_the_sandbox_is_off_only_for_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert not launch.is_root()
-    assert "--no-sandbox" not in launch.flags(headed=False)
+@pytest.mark.parametrize("user", [0, 1000])
+async def test_the_sandbox_is_off_only_for_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    recorder = program(tmp_path, "chrome", f"echo $@ > {tmp_path}/arguments; exit 1")
+    with pytest.raises(SetupError):
+        async with Session(SessionConfig(executable=recorder)):
+            pytest.fail("it opened")
+    arguments = (tmp_path / "arguments").read_text().split()
+    assert ("--no-sandbox" in arguments) is (user == 0)
+    assert {"--disable-background-networking", "--disable-quic", "--disable-gpu"} <= set(arguments)
 
 
 async def test_installing_without_the_right_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,9 @@
     python -m deixis.vlm.calibrate --screens DIR --weights FILE
 
 Asks for elements that are there and for names that are not (one in five), and fits the line that turns the model's
-summed probability into the rate of hits. The threshold of "found" is where the rate of hits it keeps exceeds that of
-misses and absent targets it lets through by most. Both go into the metadata of the weights file.
+summed probability into the rate of hits. The threshold of "found" is what all but one hit in twenty reach: a wrong
+point is caught by the gate and by verification more often than a lost target is found again. Both go into the metadata
+of the weights file.
 """
 
 import argparse
@@ -27,6 +28,8 @@ class Asked(NamedTuple):
 
     mass: float
     hit: bool
+    there: bool = True
+    """Whether it is on the screen at all."""
 
 
 def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> list[Asked]:
@@ -48,9 +51,8 @@ def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> list[Aske
         answers = pointer.point_many(shot, [q.text for q in questions + missing])
         for question, answer in zip(questions + missing, answers, strict=True):
             boxes = [Box(x0=b[0], y0=b[1], x1=b[2], y1=b[3]) for b in question.boxes]
-            found.append(
-                Asked(answer.confidence, answer.point is not None and any(b.contains(answer.point) for b in boxes))
-            )
+            hit = answer.point is not None and any(box.contains(answer.point) for box in boxes)
+            found.append(Asked(answer.confidence, hit, bool(boxes)))
     return found
 
 
@@ -69,15 +71,12 @@ def fit(items: list[Asked]) -> tuple[float, float]:
 def apply(items: list[Asked], line: tuple[float, float]) -> list[Asked]:
     mass = np.clip([item.mass for item in items], 1e-6, 1 - 1e-6)
     p = 1 / (1 + np.exp(-(line[0] * np.log(mass / (1 - mass)) + line[1])))
-    return [Asked(float(c), item.hit) for c, item in zip(p, items, strict=True)]
+    return [item._replace(mass=float(c)) for c, item in zip(p, items, strict=True)]
 
 
-def threshold(items: list[Asked]) -> float:
-    """The confidence that parts hits from misses best (Youden's index)."""
-    cuts = np.linspace(0.02, 0.9, 89)
-    confidence, hit = np.array([i.mass for i in items]), np.array([i.hit for i in items])
-    gains = [(confidence[hit] >= cut).mean() - (confidence[~hit] >= cut).mean() for cut in cuts]
-    return float(cuts[int(np.argmax(gains))])
+def threshold(items: list[Asked], kept: float = 0.95) -> float:
+    """The confidence that this share of the hits reaches."""
+    return float(np.quantile([item.mass for item in items if item.hit], 1 - kept))
 
 
 def calibration_error(items: list[Asked], bins: int = 15) -> float:
@@ -105,8 +104,12 @@ def main() -> None:
     print(
         f"expected calibration error {calibration_error(items):.3f} before, {calibration_error(after):.3f} after (on the pages it was fitted on)"
     )
-    kept = [item for item in after if item.mass >= cut]
-    print(f"found {len(kept)}, of them right {sum(i.hit for i in kept)}")
+    for name, part in (
+        ("hits", [i for i in after if i.hit]),
+        ("misses", [i for i in after if i.there and not i.hit]),
+        ("absent", [i for i in after if not i.there]),
+    ):
+        print(f"{name}: {np.mean([i.mass >= cut for i in part]):.1%} count as found, n={len(part)}")
 
 
 if __name__ == "__main__":

@@ -116,8 +116,8 @@ def regions(logits: Tensor, shape: Sequence[int], size: tuple[int, int], tempera
 
 
 def _grow(probabilities: np.ndarray, seed: tuple[int, int]) -> list[tuple[int, int]]:
-    """Cells connected to the seed that hold at least a tenth of its probability."""
-    floor = probabilities[seed] * 0.1
+    """Cells connected to the seed that hold at least a twentieth of its probability."""
+    floor = probabilities[seed] * 0.05
     inside, edge = {seed}, [seed]
     height, width = probabilities.shape
     while edge and len(inside) < 2000:
