@@ -8,6 +8,7 @@ import pytest
 
 from deixis.browser.actions import Click, Wait
 from deixis.browser.session import Session
+from deixis.browser.tabs import Traffic
 from deixis.browser.types import Point
 
 if TYPE_CHECKING:
@@ -117,3 +118,13 @@ async def test_wait_outlasts_what_settling_would_not(browser_session: Session, g
     gated.gates["/slow"].set()
     await waiting
     assert await browser_session.page.inner_text("#out") in {"late", ""}
+
+
+async def test_a_tab_that_was_asked_for_is_waited_for_until_given_up() -> None:
+    traffic = Traffic()
+    since = monotonic()
+    assert not traffic.pending("document", since)
+    traffic.expect_tab()
+    assert traffic.pending("document", since) and traffic.navigated(since)
+    traffic.give_up_tabs()
+    assert not traffic.pending("document", since)
