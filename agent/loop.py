@@ -253,7 +253,7 @@ def no_point(target: str, attempts: list[Attempt]) -> str:
     """The error when no guess passed the gate: the target is elsewhere, unless what was there is only disabled."""
     first = attempts[0] if attempts else None
     if first is None or first.hit is None:
-        return not_found(target, first and first.pointing)
+        return not_found(target, first.pointing if first else None)
     if not first.hit.enabled and first.refused:
         return first.refused
     return f"{not_found(target, first.pointing)}: {first.refused}"
