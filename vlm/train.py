@@ -183,11 +183,14 @@ def main() -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="with --resume: keep the weights, forget the optimiser's state"
     )
+    parser.add_argument("--start", type=Path, help="weights (.safetensors) to go on from, instead of a checkpoint")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     config = NanoConfig()
     trainer = Trainer(args.out, config, args.rate)
+    if args.start:
+        trainer.model.load_state_dict(checkpoint.load(args.start).state_dict())
     if args.resume:
         trainer.resume(keep_optimiser=not args.fresh)
     torch.manual_seed(trainer.steps)
