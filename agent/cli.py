@@ -28,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console(stderr=True)
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -40,10 +41,12 @@ def main() -> None:
         sys.exit(error.status)
     except (KeyboardInterrupt, typer.Abort):
         console.print("[red]deixis:[/] interrupted")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except _usage_errors() as error:
         error.show()  # type: ignore[attr-defined]
         sys.exit(2)
+    if status == INTERRUPTED:  # typer catches Ctrl-C itself and says nothing
+        console.print("[red]deixis:[/] interrupted")
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -172,7 +175,7 @@ def _conclude(episode: Episode, as_json: bool) -> None:
     if episode.outcome is not Outcome.FINISHED:
         console.print(f"[red]{episode.outcome.value}:[/] ", end="")
         console.print(episode.reason, markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(130 if episode.outcome is Outcome.INTERRUPTED else 1)
+        raise typer.Exit(INTERRUPTED if episode.outcome is Outcome.INTERRUPTED else 1)
     console.print(f"[green]finished[/] {len(episode.steps)} steps in {episode.seconds:.1f} s", highlight=False)
 
 
