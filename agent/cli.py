@@ -243,13 +243,15 @@ def show(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> No
 @app.command()
 def setup() -> None:
     """Finds a browser, or installs one; without the rights to, says the one line to run."""
-    from deixis.browser.launch import install, install_commands
+    from deixis.browser.launch import install, install_commands, install_fonts
 
     browser = install()
     if browser is None:
         line = " && ".join(" ".join(command) for command in install_commands())
         raise SetupError(f"no browser is here, and installing one did not work without you; run: {line}")
     print(f"browser: {browser}")
+    if not install_fonts():
+        console.print("Noto Sans is not installed: pages may be drawn in a font the model knows less (fonts-noto-core)")
 
 
 @app.command()

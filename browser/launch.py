@@ -83,6 +83,21 @@ def install() -> Path | None:
     return find_browser(managed=managed_path())
 
 
+def install_fonts() -> bool:
+    """Whether Noto Sans is here or has just been installed: pages drawn in a fallback font look unlike what people see.
+
+    Best effort, only where apt may be run without a password.
+    """
+    fc_list = shutil.which("fc-list")
+    if fc_list is None or subprocess.run([fc_list, "Noto Sans"], check=False, capture_output=True).stdout:
+        return fc_list is not None
+    admin = [] if is_root() else ["sudo"]
+    commands = [[*admin, "apt-get", "update"], [*admin, "apt-get", "install", "-y", "fonts-noto-core"]]
+    if not shutil.which("apt-get") or not may_run(commands[0]):
+        return False
+    return all(subprocess.run(command, check=False, stdout=sys.stderr).returncode == 0 for command in commands)
+
+
 def may_run(command: Sequence[str]) -> bool:
     """Whether the command runs without asking for a password."""
     if command[0] != "sudo":
