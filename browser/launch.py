@@ -89,10 +89,10 @@ def install_fonts() -> bool:
     Best effort, only where apt may be run without a password.
     """
     fc_list = shutil.which("fc-list")
-    if fc_list is None or subprocess.run([fc_list, "Noto Sans"], check=False, capture_output=True).stdout:
-        return fc_list is not None
+    if fc_list and subprocess.run([fc_list, "Noto Sans"], check=False, capture_output=True).stdout:
+        return True
     admin = [] if is_root() else ["sudo"]
-    commands = [[*admin, "apt-get", "update"], [*admin, "apt-get", "install", "-y", "fonts-noto-core"]]
+    commands = [[*admin, "apt-get", "update"], [*admin, "apt-get", "install", "-y", "fontconfig", "fonts-noto-core"]]
     if not shutil.which("apt-get") or not may_run(commands[0]):
         return False
     return all(subprocess.run(command, check=False, stdout=sys.stderr).returncode == 0 for command in commands)
