@@ -14,11 +14,26 @@ from typing import Any, Protocol
 from deixis.agent import ground
 from deixis.agent.protocols import Browser, Planner, Pointer
 from deixis.agent.state import NOT_FOUND, Attempt, Outcome, Step, TaskState, Timings
-from deixis.browser.actions import Action, BrowserAction, Check, Drag, Expect, Finish, GiveUp, Hover, Read, Wait
+from deixis.browser.actions import (
+    Action,
+    BrowserAction,
+    Check,
+    Drag,
+    Expect,
+    Finish,
+    GiveUp,
+    Hover,
+    Read,
+    Select,
+    Type,
+    Wait,
+)
 from deixis.browser.errors import ActionError
 from deixis.browser.types import Change, Frozen, Hit, Pointing, Reading, Screenshot
 
 MAX_ATTEMPTS = 4
+SETTLED = Check | Drag | Hover | Select | Type
+"""Actions that may rightly change nothing: trying them elsewhere would type the same text into another field."""
 EXPECT_SECONDS = 4.0
 CYCLE = 6
 """So many equal steps in a row that change nothing end the run."""
@@ -176,7 +191,7 @@ class Loop:
         )
         if done.pointing is None:
             done.pointing, done.hit = guess.pointing, hit
-        return ground.changed(hit, change) or (change is not None and isinstance(action, Check | Hover | Drag))
+        return ground.changed(hit, change) or (change is not None and isinstance(action, SETTLED))
 
     async def _act(self, action: BrowserAction, done: Done) -> Change:
         change = await self.browser.act(action)

@@ -25,6 +25,7 @@ from deixis.browser.actions import (
     Read,
     Scroll,
     Select,
+    Type,
     Wait,
     describe,
 )
@@ -92,7 +93,7 @@ class InstructionPlanner:
         if last.planned != action:  # a scroll of our own, or a dialog answered in between
             return self._look_on(state, screenshot) if self.search else None
         if last.error is None and (
-            last.changed is not False or isinstance(action, Check | Select | Hover | Scroll | Press | Wait)
+            last.changed is not False or isinstance(action, Check | Select | Hover | Scroll | Press | Type | Wait)
         ):
             self._done(state, last)
             return None

@@ -118,6 +118,15 @@ async def test_checking_twice_leaves_it_checked(browser_session: Session, tmp_pa
     assert outcome is Outcome.FINISHED and await browser_session.page.is_checked("#box")
 
 
+async def test_typing_what_is_there_already_touches_no_other_field(browser_session: Session, tmp_path: Path) -> None:
+    planner = InstructionPlanner.from_text("type Ada into Name, type Ada into Name")
+    pointer = FixedPointer({"Name": [NAME, Point(x=250, y=115)]})
+    outcome, state = await work(browser_session, tmp_path, planner, pointer)
+    assert outcome is Outcome.FINISHED and len(state.steps[1].attempts) == 1
+    assert await browser_session.page.input_value("#name") == "Ada"
+    assert await browser_session.page.input_value("#pw") == ""
+
+
 async def test_limits_end_a_run(browser_session: Session, tmp_path: Path) -> None:
     many = [Press(keys="Tab") if k % 2 else Click(target="Save") for k in range(40)]
     outcome, state = await work(
