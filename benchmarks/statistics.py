@@ -1,0 +1,96 @@
+"""Figures with their errors: rates over pages, ranking, calibration. Knows neither items nor models."""
+
+from collections.abc import Callable, Sequence
+from math import ceil, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deixis.browser.types import Frozen
+
+Numbers = NDArray[np.float64]
+SAMPLES = 1000
+BINS = 15
+ANSWERED = 0.95
+"""Share of the items that is answered when wrong clicks are counted."""
+
+
+class Rate(Frozen):
+    """A share of n items, with the standard error by bootstrap over pages and a 95 % Wilson interval over items."""
+
+    n: int
+    rate: float
+    stderr: float
+    interval: tuple[float, float]
+
+
+def rate(hits: Sequence[bool], pages: Sequence[str]) -> Rate:
+    """How often; hits and pages go together item by item. The interval is for rates near 0 or 1, where the error is 0."""
+    n, share = len(hits), float(np.mean(hits))
+    places = grouped(pages)
+    if len(places) > 1:
+        sums = np.array([(sum(hits[i] for i in where), len(where)) for where in places], dtype=np.float64)
+        error = _spread(sums)
+    else:  # one page says nothing of other pages; its items are all there is
+        error = sqrt(share * (1 - share) / n)
+    return Rate(n=n, rate=share, stderr=error, interval=wilson(sum(hits), n))
+
+
+def grouped(pages: Sequence[str]) -> list[list[int]]:
+    """Indices of the items of each page."""
+    places: dict[str, list[int]] = {}
+    for index, page in enumerate(pages):
+        places.setdefault(page, []).append(index)
+    return list(places.values())
+
+
+def _spread(sums: Numbers) -> float:
+    """Standard deviation of hits / items over bootstrap samples of the rows (hits, items)."""
+    rng = np.random.default_rng(0)
+    rates = []
+    for _ in range(10):  # in parts: all at once, thousands of pages would fill the memory
+        totals = sums[rng.integers(0, len(sums), (SAMPLES // 10, len(sums)))].sum(1)
+        rates.append(totals[:, 0] / totals[:, 1])
+    return float(np.concatenate(rates).std())
+
+
+def bootstrap(figure: Callable[[NDArray[np.intp]], float | None], pages: Sequence[str], samples: int = 200) -> float:
+    """Standard error of any figure of items' indices, by bootstrap over pages; samples without the figure do not count."""
+    places = [np.array(where) for where in grouped(pages)]
+    rng = np.random.default_rng(0)
+    drawn = (np.concatenate([places[i] for i in rng.integers(0, len(places), len(places))]) for _ in range(samples))
+    values = [value for value in (figure(indices) for indices in drawn) if value is not None]
+    return float(np.std(values)) if values else 0.0
+
+
+def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval that holds the true rate 95 times of 100, for items that are independent."""
+    share = hits / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def auroc(scores: Numbers, positive: NDArray[np.bool_]) -> float | None:
+    """How often a positive has the higher score of a pair, ties half; None without both sorts."""
+    wanted = int(positive.sum())
+    others = len(positive) - wanted
+    if not wanted or not others:
+        return None
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum() - (counts - 1) / 2)[place]  # equal scores share their middle rank
+    return float((ranks[positive].sum() - wanted * (wanted + 1) / 2) / (wanted * others))
+
+
+def answered(confidence: Numbers, share: float = ANSWERED) -> NDArray[np.intp]:
+    """Indices of the share of the items with the highest confidence; earlier items first among equals."""
+    count = ceil(share * len(confidence) - 1e-9)
+    return np.argsort(-confidence, kind="stable")[:count]
+
+
+def calibration_error(confidence: Numbers, hits: NDArray[np.bool_], bins: int = BINS) -> float:
+    """Mean distance between confidence and rate in bins of equal mass, weighted by their items."""
+    order = np.argsort(confidence, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    gaps = [len(part) * abs(float(confidence[part].mean()) - float(hits[part].mean())) for part in parts]
+    return sum(gaps) / len(confidence)
