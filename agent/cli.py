@@ -1,4 +1,4 @@
-"""The command line: `deixis run | point | show | setup | models | doctor`.
+"""The command line: `deixis run | point | show | setup | models | doctor | bench`.
 
 Standard output carries results only; progress and messages go to standard error. Exit status: 0 finished, 1 not
 finished or not found, 2 wrong arguments, 3 no browser or no weights, 130 interrupted. Heavy modules are loaded inside
@@ -27,6 +27,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+bench = typer.Typer(help="Measures a model; whatever the score, the exit status is 0.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
 console = Console(stderr=True)
 INTERRUPTED = 130
 
@@ -281,6 +283,19 @@ def doctor(model: Model = None, scale: Scale = 1.0, as_json: Json = False) -> No
             print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}")
     if not all(check.ok for check in checks):
         raise typer.Exit(3)
+
+
+@bench.command()
+def grounding(
+    file: Annotated[Path, typer.Argument(metavar="SET.jsonl", help="Pictures, instructions and boxes, JSON lines.")],
+    model: Annotated[str | None, typer.Option(help="nano, ocr, centre, random, or a .safetensors file.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")] = None,
+) -> None:
+    """How often a model points at the right place."""
+    from deixis.benchmarks import runner
+
+    runner.bench(file, model, workers, out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,296 @@
+"""Asks a pointer every item of a set and keeps what it says: results.jsonl, appended as it goes, then the summary.
+
+A second start goes on where the first ended. Work goes out picture by picture (`Job`), and what answers jobs is a plain
+iterator of results (`here`, `in_processes`), so other machines can be put in its place. Knows no particular model.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache, partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any, Protocol, TextIO, runtime_checkable
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from deixis.agent.picture import blank
+from deixis.agent.protocols import Pointer
+from deixis.benchmarks import baselines
+from deixis.benchmarks.report import write_report
+from deixis.benchmarks.sets import GroundingSet, Item, Job, jobs, read_set, screenshot
+from deixis.benchmarks.summary import Result, summarise, table
+from deixis.browser.errors import SetupError, UsageError
+from deixis.browser.types import Frozen, Pointing, Reading, Screenshot
+
+PICTURES = 20
+"""Most pictures on which calls are timed."""
+CALLS = (1, 20)
+"""Targets of a timed call."""
+Notice = Callable[[str], None]
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A pointer that can also read what a question asks for."""
+
+    def read(self, screenshot: Screenshot, question: str) -> Reading: ...
+
+
+class Run(Frozen):
+    """Who answered which set; a second start must be the same."""
+
+    set: str
+    set_sha256: str
+    model: str
+    weights_sha256: str
+
+
+def bench(path: Path, model: str | None = None, workers: int = 1, out: Path | None = None) -> dict[str, Any]:
+    """Runs a grounding set, writes results, summary and report into the folder, prints the table; the summary."""
+    console = Console(stderr=True)
+    notice = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    found = read_set(path)
+    pointer = baselines.load(model)
+    run = Run(set=path.name, set_sha256=found.sha256, model=pointer.name, weights_sha256=pointer.weights_sha256)
+    folder = out or Path("runs") / "-".join(filter(None, ("grounding", path.stem, run.model, run.weights_sha256[:8])))
+    with Results.open(folder, run, notice) as results:
+        todo = asked(found.items, results.done, pointer, notice)
+        work = jobs(found, todo)
+        many = workers > 1 and len(work) > 1
+        answers = in_processes(work, model, workers) if many else here(work, pointer)
+        _collect(answers, results, len(todo), console)
+    summary = conclude(found, folder, run, pointer if todo else None)
+    print(table(summary))
+    notice(f"results, summary and report: {folder}")
+    return summary
+
+
+def asked(items: Sequence[Item], done: dict[str, Result], pointer: Pointer, notice: Notice) -> list[Item]:
+    """The items still to ask; those to read are left out when the model cannot."""
+    able = [item for item in items if item.text is None or isinstance(pointer, Reader)]
+    if len(able) < len(items):
+        notice(f"{len(items) - len(able)} items to read are skipped: {pointer.name} cannot read")
+    rest = [item for item in able if item.id not in done]
+    if done:
+        notice(f"{len(done)} items are done already, {len(rest)} are left")
+    return rest
+
+
+def _collect(answers: Iterator[list[Result]], results: "Results", total: int, console: Console) -> None:
+    """Writes results as they come, and shows how far it is."""
+    hits = count = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not total) as progress:
+        task = progress.add_task("asking", total=total)
+        for some in answers:
+            results.append(some)
+            hits, count = hits + sum(result.hit for result in some), count + len(some)
+            progress.update(task, advance=len(some), description=f"{hits / count:.1%} hit")
+
+
+def conclude(found: GroundingSet, folder: Path, run: Run, pointer: Pointer | None) -> dict[str, Any]:
+    """Writes summary.json and report.html from what is in the folder; without a pointer, calls are not timed again."""
+    results = Results.read(folder / "results.jsonl")
+    items = [item for item in found.items if item.id in results]
+    if not items:
+        raise UsageError(f"none of the {len(found.items)} items of {run.set!r} can be asked of {run.model}")
+    rows = [results[item.id] for item in items]
+    summary = summarise(items, rows)
+    path = folder / "summary.json"
+    times = _times(path) if pointer is None else timed(found, pointer, items)
+    summary |= {"skipped": len(found.items) - len(items), **times, **run.model_dump()}
+    part = folder / "summary.part"
+    part.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    part.replace(path)
+    write_report(folder, found, rows, summary)
+    return summary
+
+
+def here(work: Sequence[Job], pointer: Pointer) -> Iterator[list[Result]]:
+    """Answers jobs in this process, one after the other."""
+    for job in work:
+        yield answer(job, pointer)
+
+
+def in_processes(work: Sequence[Job], model: str | None, workers: int) -> Iterator[list[Result]]:
+    """Answers jobs in processes that share the processors out evenly, in the order in which they are done."""
+    threads = max(1, _processors() // workers)
+    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+    waiting = list(reversed(work))
+    with ProcessPoolExecutor(workers, context, initializer=_deaf) as pool:
+        running: set[Future[list[Result]]] = set()
+        try:
+            while waiting or running:
+                while waiting and len(running) < workers:  # no more than run: Ctrl-C waits for these only
+                    running.add(pool.submit(_answer_there, waiting.pop(), model, threads))
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise SetupError("a worker process died (out of memory?): start again with fewer --workers") from error
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _deaf() -> None:
+    """Ctrl-C reaches every process of a terminal; the first one decides."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: str | None, threads: int) -> Pointer:
+    return baselines.load(model, threads)
+
+
+def _answer_there(job: Job, model: str | None, threads: int) -> list[Result]:
+    return answer(job, _loaded(model, threads))
+
+
+def answer(job: Job, pointer: Pointer) -> list[Result]:
+    """The results of one picture: all its targets on one encode, and what is to be read."""
+    shot = screenshot(job)
+    targets = [item for item in job.items if item.text is None]
+    questions = [item for item in job.items if item.text is not None]
+    results = []
+    if targets:
+        found = pointer.point_many(shot, [item.instruction for item in targets])
+        results += [pointed(item, pointing) for item, pointing in zip(targets, found, strict=True)]
+    if questions:
+        assert isinstance(pointer, Reader), "asked() leaves out what the pointer cannot do"
+        results += [read(item, shot, pointer) for item in questions]
+    return results
+
+
+def pointed(item: Item, pointing: Pointing) -> Result:
+    """Whether the point lies in the box; for a target that is not there, whether nothing was found."""
+    point, box = pointing.point, item.box
+    if box is None:
+        hit = in_four = not pointing.found
+    else:
+        hit = point is not None and box.contains(point)
+        in_four = hit or any(box.contains(other.point) for other in pointing.alternatives)
+    return Result(
+        id=item.id, kind=item.kind, family=item.family, page=item.page, instruction=item.instruction,
+        x=point.x if point else None, y=point.y if point else None, found=pointing.found, confidence=pointing.confidence,
+        hit=hit, in_four=in_four, seconds=pointing.seconds,
+    )  # fmt: skip
+
+
+def read(item: Item, shot: Screenshot, reader: Reader) -> Result:
+    """Whether the text is the one on the page, but for white space."""
+    start = perf_counter()
+    reading = reader.read(shot, item.instruction)
+    seconds = perf_counter() - start
+    hit = reading.text.split() == (item.text or "").split()
+    point = reading.box.centre if reading.box else None
+    return Result(
+        id=item.id, kind=item.kind, family=item.family, page=item.page, instruction=item.instruction,
+        x=point.x if point else None, y=point.y if point else None, found=bool(reading.text.strip()), confidence=reading.confidence,
+        hit=hit, in_four=hit, seconds=seconds, text=reading.text,
+    )  # fmt: skip
+
+
+def timed(found: GroundingSet, pointer: Pointer, items: Sequence[Item]) -> dict[str, float | None]:
+    """Median seconds of calls with 1 and with 20 targets on pages not seen before."""
+    targets = [item for item in items if item.text is None]
+    chosen = jobs(found, targets)
+    chosen = chosen[:: max(1, len(chosen) // PICTURES)][:PICTURES]
+    words, other = [item.instruction for item in targets], blank(64, 64)
+    spent: dict[int, list[float]] = {count: [] for count in CALLS}
+    for job in chosen:
+        shot, own = screenshot(job), [item.instruction for item in job.items]
+        for count in CALLS:
+            asks = ((own + words) * count)[:count]
+            pointer.point_many(other, ["nothing"])  # the last page is kept: another one makes room
+            start = perf_counter()
+            pointer.point_many(shot, asks)
+            spent[count].append(perf_counter() - start)
+    return {f"seconds_{count}": median(times) if times else None for count, times in spent.items()}
+
+
+def _times(path: Path) -> dict[str, float | None]:
+    """What an earlier summary says of timed calls."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    return {f"seconds_{count}": before.get(f"seconds_{count}") for count in CALLS}
+
+
+class Results:
+    """results.jsonl of a folder, open for more."""
+
+    def __init__(self, file: TextIO, done: dict[str, Result]) -> None:
+        self._file, self.done = file, done
+
+    @classmethod
+    def open(cls, folder: Path, run: Run, notice: Notice) -> "Results":
+        """Makes the folder, or goes on in it; UsageError when it belongs to another model or set."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"the folder {str(folder)!r} cannot be made ({error})") from error
+        _same(folder, run)
+        path = folder / "results.jsonl"
+        if path.exists():
+            _mend(path, notice)
+        done = cls.read(path)
+        (folder / "run.json").write_text(run.model_dump_json(indent=1) + "\n")
+        return cls(path.open("a", encoding="utf-8"), done)
+
+    @staticmethod
+    def read(path: Path) -> dict[str, Result]:
+        """Results by id; UsageError when a line is none."""
+        lines = path.read_bytes().split(b"\n") if path.exists() else []
+        try:
+            found = [Result.model_validate_json(line) for line in lines if line.strip()]
+        except ValidationError as error:
+            raise UsageError(f"{str(path)!r} has a line that is no result: give another --out") from error
+        return {result.id: result for result in found}
+
+    def append(self, results: Sequence[Result]) -> None:
+        self._file.write("".join(result.model_dump_json() + "\n" for result in results))
+        self._file.flush()
+
+    def __enter__(self) -> "Results":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _same(folder: Path, run: Run) -> None:
+    path = folder / "run.json"
+    if not path.exists():
+        return
+    try:
+        before = Run.model_validate_json(path.read_text())
+    except ValidationError as error:
+        raise UsageError(f"{str(path)!r} does not say whose results these are: give another --out") from error
+    if before.model_copy(update={"set": run.set}) != run:
+        whose = f"{before.model} {before.weights_sha256[:8]}".strip()
+        raise UsageError(
+            f"{str(folder)!r} holds results of {whose} on {before.set!r}, not of this model on this set: give another --out"
+        )
+
+
+def _mend(path: Path, notice: Notice) -> None:
+    """Drops a last line that was cut off while it was written."""
+    data = path.read_bytes()
+    if not data or data.endswith(b"\n"):
+        return
+    start = data.rfind(b"\n") + 1
+    try:
+        Result.model_validate_json(data[start:])
+    except ValidationError:
+        os.truncate(path, start)
+        notice(f"the last line of {path} was half written and is dropped: its item is asked again")
+    else:
+        path.write_bytes(data + b"\n")
