@@ -8,15 +8,13 @@ bootstrap over pages, since items of one page are not independent. Icon-only ele
 
 import argparse
 import json
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from deixis.benchmarks.statistics import rate
 from deixis.browser.types import Box, Screenshot
 from deixis.vlm import ask
 from deixis.vlm.pointer import NanoPointer
@@ -82,18 +80,6 @@ def run(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> Iterator[Re
             )
 
 
-def rate(results: list[Result], field: str = "hit") -> tuple[float, float, int]:
-    """(rate, standard error, n); the error by 500 bootstrap samples over pages."""
-    pages: dict[str, list[float]] = defaultdict(list)
-    for result in results:
-        pages[result.page].append(float(getattr(result, field)))
-    sums = np.array([(sum(v), len(v)) for v in pages.values()])
-    rng = np.random.default_rng(0)
-    draws = rng.integers(0, len(sums), (500, len(sums)))
-    totals = sums[draws].sum(1)
-    return float(sums[:, 0].sum() / sums[:, 1].sum()), float((totals[:, 0] / totals[:, 1]).std()), int(sums[:, 1].sum())
-
-
 def table(results: list[Result]) -> str:
     """Rates by family, for named elements and icons, then by kind."""
     lines = []
@@ -105,8 +91,11 @@ def table(results: list[Result]) -> str:
         }
         for name, part in slices.items():
             if part:
-                (hit, error, n), (four, _, _) = rate(part), rate(part, "in_four")
-                lines.append(f"{family:14} {name:12} hit {hit:6.1%} ± {error:5.1%}  within 4 points {four:6.1%}  n={n}")
+                pages = [r.page for r in part]
+                hit, four = rate([r.hit for r in part], pages), rate([r.in_four for r in part], pages)
+                lines.append(
+                    f"{family:14} {name:12} hit {hit.rate:6.1%} ± {hit.stderr:5.1%}  within 4 points {four.rate:6.1%}  n={hit.n}"
+                )
     return "\n".join(lines)
 
 
