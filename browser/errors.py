@@ -1,7 +1,8 @@
 """The family of errors that deixis raises on purpose; everything else is a bug and propagates.
 
 Three failures stay apart: the page refuses an action (`ActionError`, shown to the planner, the task may go on), the
-user asked for something that makes no sense (`UsageError`), and the ground we stand on is missing (`SetupError`).
+user asked for something that makes no sense (`UsageError`), and the ground we stand on is missing (`SetupError`). A
+fourth is nobody's refusal: a model's words that cannot be read (`OutputError`).
 """
 
 
@@ -33,3 +34,7 @@ class PageUnreachable(DeixisError):
 
 class ActionError(DeixisError):
     """The page refused an action: the planner is told and may try another way."""
+
+
+class OutputError(DeixisError):
+    """A model's output cannot be read as a place: never taken for "not on this screen", never for a guessed point."""
