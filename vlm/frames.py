@@ -220,17 +220,19 @@ def smart_size(size: Size, fit: SmartResize) -> Size:
 def to_css(mark: Mark, frame: Frame, resize: Resize) -> Point | Box:
     """A model's point or box -> CSS pixels of the viewport; OutputError when it lies outside of the picture sent.
 
-    The right and bottom edges are part of a model's frame but not of the viewport: they become the middle of the
-    last pixel, so that a click there lands on the page.
+    The right and bottom edges are part of a model's frame but not of the viewport: a point there becomes the middle
+    of the last pixel, and so does the left top corner of a box, so that a click on either lands on the page.
     """
+    last = [css - css / image / 2 for css, image in zip(resize.css, resize.image, strict=True)]
     if isinstance(mark, ModelPoint):
         x, y = _css(mark.x, 0, frame, resize), _css(mark.y, 1, frame, resize)
-        last = (resize.css.width / resize.image.width / 2, resize.css.height / resize.image.height / 2)
-        return Point(x=min(x, resize.css.width - last[0]), y=min(y, resize.css.height - last[1]))
-    if mark.x0 > mark.x1 or mark.y0 > mark.y1:
-        raise OutputError(f"the model's box {_shown(mark)} has its corners the wrong way round")
+        return Point(x=min(x, last[0]), y=min(y, last[1]))
     (x0, x1), (y0, y1) = ([_css(n, a, frame, resize) for n in pair] for a, pair in enumerate(_sides(mark)))
-    return Box(x0=x0, y0=y0, x1=x1, y1=y1)
+    if mark.x0 > mark.x1 or mark.y0 > mark.y1:
+        raise OutputError(
+            f"the model's box ({mark.x0:g}, {mark.y0:g}, {mark.x1:g}, {mark.y1:g}) has its corners the wrong way round"
+        )
+    return Box(x0=min(x0, last[0]), y0=min(y0, last[1]), x1=x1, y1=y1)
 
 
 def from_css(place: Point | Box, frame: Frame, resize: Resize) -> ModelPoint | ModelBox:
@@ -240,10 +242,7 @@ def from_css(place: Point | Box, frame: Frame, resize: Resize) -> ModelPoint | M
     """
     if isinstance(place, Point):
         return ModelPoint(x=_number(place.x, 0, frame, resize), y=_number(place.y, 1, frame, resize))
-    (x0, x1), (y0, y1) = (
-        [_number(n, a, frame, resize) for n in pair]
-        for a, pair in enumerate(((place.x0, place.x1), (place.y0, place.y1)))
-    )
+    (x0, x1), (y0, y1) = ([_number(n, a, frame, resize) for n in pair] for a, pair in enumerate(_sides(place)))
     return ModelBox(x0=x0, y0=y0, x1=x1, y1=y1)
 
 
@@ -316,9 +315,6 @@ def _number(css: float, axis: int, frame: Frame, resize: Resize) -> float:
     return round(number, frame.decimals if isinstance(frame, Relative) else 0)
 
 
-def _sides(box: ModelBox) -> tuple[tuple[float, float], tuple[float, float]]:
+def _sides(box: ModelBox | Box) -> tuple[tuple[float, float], tuple[float, float]]:
+    """((left, right), (top, bottom))."""
     return (box.x0, box.x1), (box.y0, box.y1)
-
-
-def _shown(box: ModelBox) -> str:
-    return f"({box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g})"

@@ -179,6 +179,11 @@ def _in_brackets(pattern: re.Pattern[str], opener: str, closer: str) -> Callable
     return lambda text, order: _matched(text, pattern, order, opener, closer)
 
 
+def _in_call(pattern: re.Pattern[str], opener: str) -> Callable[[str, Order], Answer]:
+    """Arguments of a function come as it takes them, x before y, in every frame."""
+    return lambda text, order: _matched(text, pattern, "xy", opener, ")")
+
+
 def _bracket_point(text: str, order: Order) -> Answer:
     answer = _matched(text, _BRACKET, order, "[", "]")
     refused = any(mark == ModelPoint(x=-1, y=-1) for mark in answer.marks)
@@ -528,8 +533,8 @@ _SPELLINGS: dict[Form, _Spelling] = {
     "box_tag": _Spelling(_box_tag, _each("<box>[[@]]</box>"), _BOX_ONLY),
     "point_tag": _Spelling(_point_tag, _each("<point>@</point>", " ", ""), _BOTH),
     "start_box": _Spelling(_start_box, _each("click(start_box='(@)')", ",", "\n\n"), _BOTH),
-    "pyautogui": _Spelling(_in_brackets(_PYAUTOGUI, "pyautogui.", ")"), _named("pyautogui.click(x=X, y=Y)"), _POINT),
-    "call": _Spelling(_in_brackets(_CALL, "(x", ")"), _named("click(x=X, y=Y)"), _POINT),
+    "pyautogui": _Spelling(_in_call(_PYAUTOGUI, "pyautogui."), _named("pyautogui.click(x=X, y=Y)"), _POINT),
+    "call": _Spelling(_in_call(_CALL, "(x"), _named("click(x=X, y=Y)"), _POINT),
     "colon_point": _Spelling(_in_brackets(_COLON, "point:", ","), _each("action:CLICK\tpoint:@", ",", "\n"), _POINT),
     "loc_point": _Spelling(_tokens(_LOC, 2), _write_tokens("<loc_{}>"), _POINT),
     "loc_box": _Spelling(_tokens(_LOC, 4), _write_tokens("<loc_{}>"), _BOX_ONLY),
