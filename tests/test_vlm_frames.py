@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pydantic import TypeAdapter
@@ -54,11 +54,11 @@ def known(fit: Fit) -> Fit:
     return QWEN if isinstance(fit, SmartResize) and fit.min_pixels is None else fit
 
 
-def sent(css: Size, scale: float, fit: Fit, crop: Crop | None = None) -> Resize:
-    """The record of a viewport (or a crop, in image pixels) at a device scale, sent as the fit says."""
+def sent(css: Size, scale: float, fit: Fit, crop: Crop | None = None, raw: bool = False) -> Resize:
+    """The record of a viewport (or a crop, in image pixels) at a device scale, sent as the fit says, or raw."""
     image = Size(round(css.width * scale), round(css.height * scale))
     crop = crop or Crop(0, 0, *image)
-    content, canvas = planned(crop.size, fit)
+    content, canvas = planned(crop.size, AsIs() if raw else fit)
     screenshot = Screenshot(png=png_header(image), width=css.width, height=css.height)
     return record(screenshot, png_header(canvas), fit, crop, content)
 
@@ -109,9 +109,9 @@ def pixel(data: st.DataObject, resize: Resize) -> Point:
 def test_pixel_to_text_to_pixel(family: Family, view: tuple[Size, float, Crop], data: st.DataObject) -> None:
     assert family.frame and family.form
     css, scale, crop = view
-    if max(crop.size) > 200 * min(crop.size):
-        return
-    resize = sent(css, scale, known(family.fit), crop)
+    assume(max(crop.size) <= 200 * min(crop.size))
+    raw = isinstance(family.fit, SmartResize) and data.draw(st.booleans())
+    resize = sent(css, scale, known(family.fit), crop, raw)
     here = pixel(data, resize)
     place = here if "point" in written_kinds(family.form) else Box(x0=here.x, y0=here.y, x1=here.x, y1=here.y)
     text = write([from_css(place, family.frame, resize)], family.form, family.frame.order)
@@ -156,6 +156,7 @@ def test_a_head_that_gives_numbers_without_text(view: tuple[Size, float, Crop], 
         (Relative(whole=1000, decimals=0), sent(Size(1280, 720), 3, AsIs()), (1.28, 0.72)),
         (Pixels(of="sent"), sent(Size(1280, 720), 2, AsIs()), (0.5, 0.5)),
         (Pixels(of="resized"), sent(Size(1280, 720), 1, QWEN), (1280 / 1288, 720 / 728)),
+        (Pixels(of="resized"), sent(Size(1280, 720), 1, QWEN, raw=True), (1280 / 1288, 720 / 728)),
         (Bins(count=1024), sent(Size(1280, 720), 1, AsIs()), (1.25, 720 / 1024)),
         (Relative(whole=100, decimals=1), sent(Size(1280, 720), 1, AsIs(), Crop(100, 100, 200, 150)), (0.1, 0.05)),
     ],
@@ -197,6 +198,13 @@ def test_a_picture_that_needs_nothing_is_sent_as_it_is() -> None:
     assert prepare(screenshot, AsIs(), Crop(0, 0, 279, 56)).png is not screenshot.png
 
 
+def test_a_server_that_resizes_what_was_sent_as_it_is() -> None:
+    resize = sent(Size(1280, 720), 1, QWEN, raw=True)
+    assert (resize.sent, resize.resized) == (Size(1280, 720), Size(1288, 728))
+    assert to_css(ModelPoint(x=644, y=182), Pixels(of="resized"), resize) == Point(x=640, y=180)
+    assert to_css(ModelPoint(x=644, y=182), Pixels(of="sent"), resize) == Point(x=644, y=182)
+
+
 def test_padding_is_white_and_on_the_right_and_bottom() -> None:
     png, resize = prepare(painted(320, 240, 1, (40.0, 30.0)), PaddedCanvas(width=1008, height=672))
     assert (resize.content, resize.sent) == (Size(896, 672), Size(1008, 672))
@@ -234,8 +242,7 @@ def test_smart_sizes(size: tuple[int, int], limits: tuple[int, int], expected: t
 @given(st.integers(40, 11520), st.integers(30, 6480))
 @settings(max_examples=300, deadline=None)
 def test_smart_sizes_are_multiples_within_limits_and_stay(width: int, height: int) -> None:
-    if max(width, height) > 20 * min(width, height):
-        return
+    assume(max(width, height) <= 20 * min(width, height))
     fit = SmartResize(factor=28, min_pixels=100 * 784, max_pixels=1280 * 784)
     size = smart_size(Size(width, height), fit)
     assert not size.width % 28 and not size.height % 28

@@ -198,6 +198,13 @@ SEEDS = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("left, right", [('{"x":', "}"), ('{"x":[', "]}"), ('{"arguments":{"coordinate":[[', "]]}}")])
+@pytest.mark.parametrize("form", ["xy_json", "computer_use", "molmoweb_json", "point_2d"])
+def test_json_that_is_nested_too_deeply_is_an_output_error(form: Form, left: str, right: str) -> None:
+    with pytest.raises(OutputError, match="nests JSON too deeply"):
+        parse(left * 30_000 + "1" + right * 30_000, form)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_hostile_text_takes_linear_time(form: Form) -> None:
     """A reader that started over at every character would need minutes, not hundredths of a second, for each."""

@@ -255,7 +255,7 @@ FAMILIES = (
     ),
     Family(
         name="OpenAI computer use",
-        pattern=r"computer-use-preview|gpt-[0-9]{1,2}(?:\.[0-9])?",
+        pattern=r"computer-use-preview|gpt-5\.4",
         frame=SENT,
         form="xy_json",
         source="survey 3.1; OpenAI's documentation of the computer use tool (form)",

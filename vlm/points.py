@@ -90,7 +90,7 @@ class Answer(Frozen):
     """The model says, in the words its form has for it, that what was asked for is not there."""
 
 
-class _Spelling(NamedTuple):
+class _Syntax(NamedTuple):
     """How a form is read and written, and what it can write."""
 
     read: Callable[[str, Order], Answer]
@@ -102,22 +102,23 @@ class _Spelling(NamedTuple):
 def parse(text: str, form: Form, order: Order = "xy") -> Answer:
     """A model's text -> its marks in the model's own frame; OutputError when it cannot be read.
 
-    `order` is the order of bare pairs of numbers; marks have x and y whatever it is.
+    `order` is the order of bare pairs of numbers; marks have x and y whatever it is. Every place in the answer is a
+    mark, in the order of the text: whoever asked for one and gets several has to say which counts.
     """
-    return _SPELLINGS[form].read(_spoken(text), order)
+    return _SYNTAXES[form].read(_spoken(text), order)
 
 
 def write(marks: Sequence[Mark], form: Form, order: Order = "xy") -> str:
     """Marks in a model's own frame -> the text the model would write; ValueError for what the form has no words for."""
-    spelling = _SPELLINGS[form]
-    if spelling.write is None or not marks or any(mark.kind not in spelling.writes for mark in marks):
-        raise ValueError(f"the form {form!r} writes {sorted(spelling.writes)}, not {[mark.kind for mark in marks]}")
-    return spelling.write(marks, order)
+    syntax = _SYNTAXES[form]
+    if syntax.write is None or not marks or any(mark.kind not in syntax.writes for mark in marks):
+        raise ValueError(f"the form {form!r} writes {sorted(syntax.writes)}, not {[mark.kind for mark in marks]}")
+    return syntax.write(marks, order)
 
 
 def written_kinds(form: Form) -> frozenset[str]:
     """What a form has words for: "point", "box", both, or nothing."""
-    return _SPELLINGS[form].writes
+    return _SYNTAXES[form].writes
 
 
 def _spoken(text: str) -> str:
@@ -142,6 +143,12 @@ def _answer(marks: Iterable[Mark], text: str) -> Answer:
     if not found:
         raise _unreadable(text, "names no place in the form expected of it")
     return Answer(marks=found)
+
+
+def _refusal(text: str, alone: bool) -> Answer:
+    if not alone:
+        raise _unreadable(text, "both refuses and points")
+    return Answer(refused=True)
 
 
 def _mark(numbers: Sequence[float], order: Order, label: str = "") -> Mark:
@@ -186,10 +193,10 @@ def _in_call(pattern: re.Pattern[str], opener: str) -> Callable[[str, Order], An
 
 def _bracket_point(text: str, order: Order) -> Answer:
     answer = _matched(text, _BRACKET, order, "[", "]")
-    refused = any(mark == ModelPoint(x=-1, y=-1) for mark in answer.marks)
-    if refused and len(answer.marks) > 1:
-        raise _unreadable(text, "both refuses and points")
-    return Answer(refused=True) if refused else answer
+    # No frame has numbers below 0, so this can be no place.
+    if any(mark == ModelPoint(x=-1, y=-1) for mark in answer.marks):
+        return _refusal(text, alone=len(answer.marks) == 1)
+    return answer
 
 
 def _double_bracket_box(text: str, order: Order) -> Answer:
@@ -405,7 +412,7 @@ def _molmoweb_json(text: str, order: Order) -> Answer:
         if not isinstance(action, dict):
             raise _unreadable(text, "has no action object")
         if action.get("name") == "report_infeasible":
-            return Answer(refused=True)
+            return _refusal(text, alone=len(actions) == 1)
         points = [p for x, y in (("x", "y"), ("from_x", "from_y"), ("to_x", "to_y")) for p in _keyed(action, x, y)]
         # This one old action counts in per mille where the others count in percent.
         unit = 10 if action.get("name") == "gemini_type_text_at" else 1
@@ -508,37 +515,37 @@ _CLICK = '{"thought": "It is there.", "action": {"name": "click", "x": X, "y": Y
 _TOOL_CALL = (
     '<tool_call>\n{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [@]}}\n</tool_call>'
 )
-_SPELLINGS: dict[Form, _Spelling] = {
-    "molmo_xml": _Spelling(_molmo_xml, _write_molmo, _POINT),
-    "molmo2_coords": _Spelling(_molmo2_coords, _write_molmo2, _POINT),
-    "molmoweb_json": _Spelling(_molmoweb_json, _named(_CLICK), _POINT),
-    "computer_use": _Spelling(_from_objects(_computer_use), _each(_TOOL_CALL, join="\n"), _BOTH),
-    "coordinate_json": _Spelling(_from_objects(_coordinates), _each('{"coordinate": [@]}', join="\n"), _BOTH),
-    "xy_json": _Spelling(_from_objects(lambda found, _: _keyed(found, "x", "y")), _named('{"x": X, "y": Y}'), _POINT),
-    "click_absolute": _Spelling(
+_SYNTAXES: dict[Form, _Syntax] = {
+    "molmo_xml": _Syntax(_molmo_xml, _write_molmo, _POINT),
+    "molmo2_coords": _Syntax(_molmo2_coords, _write_molmo2, _POINT),
+    "molmoweb_json": _Syntax(_molmoweb_json, _named(_CLICK), _POINT),
+    "computer_use": _Syntax(_from_objects(_computer_use), _each(_TOOL_CALL, join="\n"), _BOTH),
+    "coordinate_json": _Syntax(_from_objects(_coordinates), _each('{"coordinate": [@]}', join="\n"), _BOTH),
+    "xy_json": _Syntax(_from_objects(lambda found, _: _keyed(found, "x", "y")), _named('{"x": X, "y": Y}'), _POINT),
+    "click_absolute": _Syntax(
         _from_objects(_click_absolute), _named('{"action": "click_absolute", "x": X, "y": Y}'), _POINT
     ),
-    "point_2d": _Spelling(
+    "point_2d": _Syntax(
         _from_objects(lambda found, order: _labelled(found, order, {"point_2d": 2, "bbox_2d": 4})),
         _write_objects("point_2d"),
         _POINT,
     ),
-    "box_2d": _Spelling(
+    "box_2d": _Syntax(
         _from_objects(lambda found, order: _labelled(found, order, {"box_2d": 4})), _write_objects("box_2d"), _BOX_ONLY
     ),
-    "paren_point": _Spelling(_in_brackets(_PAREN, "(", ")"), _each("(@)"), _POINT),
-    "bracket_point": _Spelling(_bracket_point, _each("[@]"), _POINT),
-    "bracket_box": _Spelling(_in_brackets(_BOX, "[", "]"), _each("[@]"), _BOX_ONLY),
-    "double_bracket_box": _Spelling(_double_bracket_box, _each("[[@]]", ","), _BOX_ONLY),
-    "box_tag": _Spelling(_box_tag, _each("<box>[[@]]</box>"), _BOX_ONLY),
-    "point_tag": _Spelling(_point_tag, _each("<point>@</point>", " ", ""), _BOTH),
-    "start_box": _Spelling(_start_box, _each("click(start_box='(@)')", ",", "\n\n"), _BOTH),
-    "pyautogui": _Spelling(_in_call(_PYAUTOGUI, "pyautogui."), _named("pyautogui.click(x=X, y=Y)"), _POINT),
-    "call": _Spelling(_in_call(_CALL, "(x"), _named("click(x=X, y=Y)"), _POINT),
-    "colon_point": _Spelling(_in_brackets(_COLON, "point:", ","), _each("action:CLICK\tpoint:@", ",", "\n"), _POINT),
-    "loc_point": _Spelling(_tokens(_LOC, 2), _write_tokens("<loc_{}>"), _POINT),
-    "loc_box": _Spelling(_tokens(_LOC, 4), _write_tokens("<loc_{}>"), _BOX_ONLY),
-    "padded_loc_box": _Spelling(_tokens(_PADDED_LOC, 4), _write_tokens("<loc{:04d}>"), _BOX_ONLY),
-    "patch_index": _Spelling(_patch_index, _write_patches, _BOX_ONLY),
-    "pointer_head": _Spelling(_pointer_head, None, frozenset()),
+    "paren_point": _Syntax(_in_brackets(_PAREN, "(", ")"), _each("(@)"), _POINT),
+    "bracket_point": _Syntax(_bracket_point, _each("[@]"), _POINT),
+    "bracket_box": _Syntax(_in_brackets(_BOX, "[", "]"), _each("[@]"), _BOX_ONLY),
+    "double_bracket_box": _Syntax(_double_bracket_box, _each("[[@]]", ","), _BOX_ONLY),
+    "box_tag": _Syntax(_box_tag, _each("<box>[[@]]</box>"), _BOX_ONLY),
+    "point_tag": _Syntax(_point_tag, _each("<point>@</point>", " ", ""), _BOTH),
+    "start_box": _Syntax(_start_box, _each("click(start_box='(@)')", ",", "\n\n"), _BOTH),
+    "pyautogui": _Syntax(_in_call(_PYAUTOGUI, "pyautogui."), _named("pyautogui.click(x=X, y=Y)"), _POINT),
+    "call": _Syntax(_in_call(_CALL, "(x"), _named("click(x=X, y=Y)"), _POINT),
+    "colon_point": _Syntax(_in_brackets(_COLON, "point:", ","), _each("action:CLICK\tpoint:@", ",", "\n"), _POINT),
+    "loc_point": _Syntax(_tokens(_LOC, 2), _write_tokens("<loc_{}>"), _POINT),
+    "loc_box": _Syntax(_tokens(_LOC, 4), _write_tokens("<loc_{}>"), _BOX_ONLY),
+    "padded_loc_box": _Syntax(_tokens(_PADDED_LOC, 4), _write_tokens("<loc{:04d}>"), _BOX_ONLY),
+    "patch_index": _Syntax(_patch_index, _write_patches, _BOX_ONLY),
+    "pointer_head": _Syntax(_pointer_head, None, frozenset()),
 }
