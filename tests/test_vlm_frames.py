@@ -205,6 +205,17 @@ def test_a_server_that_resizes_what_was_sent_as_it_is() -> None:
     assert to_css(ModelPoint(x=644, y=182), Pixels(of="sent"), resize) == Point(x=644, y=182)
 
 
+def test_a_record_is_measured_from_the_bytes() -> None:
+    page, half = painted(320, 240, 2, (40.0, 30.0)), png_header(Size(320, 240))
+    resize = record(page, half, AsIs(), Crop(0, 0, 640, 480))
+    assert (resize.content, resize.sent) == (Size(320, 240), Size(320, 240))
+    assert to_css(ModelPoint(x=160, y=60), Pixels(of="sent"), resize) == Point(x=160, y=60)
+    with pytest.raises(UsageError, match="cannot hold"):
+        record(page, half, AsIs(), Crop(0, 0, 640, 480), Size(321, 240))
+    with pytest.raises(ValueError, match="not a PNG"):
+        record(page, b"GIF89a", AsIs(), Crop(0, 0, 640, 480))
+
+
 def test_padding_is_white_and_on_the_right_and_bottom() -> None:
     png, resize = prepare(painted(320, 240, 1, (40.0, 30.0)), PaddedCanvas(width=1008, height=672))
     assert (resize.content, resize.sent) == (Size(896, 672), Size(1008, 672))

@@ -170,9 +170,16 @@ def prepare(screenshot: Screenshot, fit: Fit, crop: Crop | None = None) -> Sent:
     return Sent(png, record(screenshot, png, fit, crop, content))
 
 
-def record(screenshot: Screenshot, png: bytes, fit: Fit, crop: Crop, content: Size) -> Resize:
-    """The record of a picture that was made from a crop of a screenshot, measured from the bytes that are sent."""
+def record(screenshot: Screenshot, png: bytes, fit: Fit, crop: Crop, content: Size | None = None) -> Resize:
+    """The record of a PNG that was made from a crop of a screenshot, measured from the bytes that are sent.
+
+    `content` is the part of it, from the top left corner, that is not padding; None when there is no padding.
+    UsageError when that is more than there is, ValueError when the bytes are not a PNG.
+    """
     sent = Size(*png_size(png))
+    content = content or sent
+    if content.width > sent.width or content.height > sent.height:
+        raise UsageError(f"the picture sent is {tuple(sent)} pixels and cannot hold a content of {tuple(content)}")
     return Resize(
         css=Size(screenshot.width, screenshot.height),
         image=Size(*screenshot.image_size),
