@@ -1,7 +1,7 @@
 """The table of known model families: which frame, form, part order and picture preparation goes with a model id.
 
-Facts only, each with its source; `survey` is the project's survey of models (the section follows), which names in turn
-the adapters of ClawGUI-Eval, ScreenSpot-Pro and Phi-Ground and the models' own READMEs. What no source states is None,
+Facts only, each with its source; "grounding adapters" are those that ClawGUI-Eval, ScreenSpot-Pro-GUI-Grounding and
+Phi-Ground publish for each model. What no source states is None,
 and asking for it is a `UsageError`: a frame is never guessed, neither from the range of a number nor from a name that
 only looks like another. Knows no weights and no server.
 """
@@ -57,7 +57,7 @@ FAMILIES = (
         frame=PERCENT,
         form="molmo_xml",
         crops=12,
-        source="allenai/molmo, olmo/data/data_formatter.py, olmo/data/model_preprocessor.py (survey 1.6, 1.8)",
+        source="allenai/molmo, olmo/data/data_formatter.py, olmo/data/model_preprocessor.py",
     ),
     Family(
         name="MolmoWeb",
@@ -65,7 +65,7 @@ FAMILIES = (
         frame=PERCENT,
         form="molmoweb_json",
         crops=8,
-        source="allenai/molmoweb, agent/actions.py (survey 2.3)",
+        source="allenai/molmoweb, agent/actions.py",
     ),
     # ---- per mille of the picture
     Family(
@@ -74,96 +74,96 @@ FAMILIES = (
         frame=PER_MILLE,
         form="molmo2_coords",
         crops=24,
-        source="allenai/molmo2, olmo/preprocessing/point_formatter.py (survey 2.1)",
+        source="allenai/molmo2, olmo/preprocessing/point_formatter.py",
     ),
     Family(
         name="Qwen3-VL",
         pattern=rf"qwen3(?:[-_.]?vl|\.5){_SIZE}",
         frame=PER_MILLE,
         form="computer_use",
-        source="survey 3.1",
+        source="grounding adapters",
     ),
     Family(
         name="GUI-Owl-1.5",
         pattern=rf"gui-owl-1\.5{_SIZE}",
         frame=PER_MILLE,
         form="computer_use",
-        source="survey 3.1; built on Qwen3-VL and answering with its tool call (arXiv 2602.16855)",
+        source="grounding adapters; built on Qwen3-VL and answering with its tool call (arXiv 2602.16855)",
     ),
     Family(
         name="UI-Venus-1.5",
         pattern=rf"ui-venus-1\.5{_SIZE}",
         frame=PER_MILLE,
         form="bracket_point",
-        source="survey 3.1",
+        source="grounding adapters",
     ),
     Family(
         name="MAI-UI",
         pattern=rf"mai-ui{_SIZE}",
-        # The survey has it under 0-1000; its own code divides by 999 (SCALE_FACTOR).
+        # The adapters have it under 0-1000; its own code divides by 999 (SCALE_FACTOR).
         frame=Relative(whole=999, decimals=0),
         form="coordinate_json",
         image_first=False,
-        source="survey 3.1, 5 (part order); Tongyi-MAI/MAI-UI, src/mai_grounding_agent.py (scale, form)",
+        source="grounding adapters (part order); Tongyi-MAI/MAI-UI, src/mai_grounding_agent.py (scale, form)",
     ),
     Family(
         name="Holo2",
         pattern=rf"holo[234](?:\.[0-9])?{_SIZE}",
         frame=PER_MILLE,
         form="xy_json",
-        source="survey 3.1: Holo2, Holo3, Holo4",
+        source="grounding adapters: Holo2, Holo3, Holo4",
     ),
     Family(
         name="Gemini",
         pattern=r"gemini-[0-9.]{1,4}(?:-(?:pro|flash|flash-lite))?",
         frame=Relative(whole=1000, decimals=0, order="yx"),
         form="box_2d",
-        source="survey 3.1: y first for boxes; ai.google.dev, image understanding (box_2d)",
+        source="grounding adapters: y first for boxes; ai.google.dev, image understanding (box_2d)",
     ),
     Family(
         name="Seed",
         pattern=r"(?:doubao-)?seed-?[0-9.]{1,4}(?:-vl)?",
         frame=PER_MILLE,
         form="point_tag",
-        source="survey 3.1",
+        source="grounding adapters",
     ),
     Family(
         name="UGround-V1",
         pattern=rf"uground-v1{_SIZE}",
         frame=PER_MILLE,
         form="paren_point",
-        source="OSU-NLP-Group/UGround, README (survey 3.1)",
+        source="OSU-NLP-Group/UGround, README",
     ),
     Family(
         name="OS-Atlas",
         pattern=rf"os-atlas(?:-base|-pro)?{_SIZE}",
         frame=PER_MILLE,
         form="double_bracket_box",
-        source="survey 3.1",
+        source="grounding adapters",
     ),
-    Family(name="Aria-UI", pattern=r"aria-ui", frame=PER_MILLE, form="double_bracket_box", source="survey 3.1"),
+    Family(name="Aria-UI", pattern=r"aria-ui", frame=PER_MILLE, form="double_bracket_box", source="grounding adapters"),
     Family(
         name="CogAgent",
         pattern=rf"cogagent{_SIZE}",
         frame=PER_MILLE,
         form="double_bracket_box",
-        source="survey 3.1",
+        source="grounding adapters",
     ),
     Family(
         name="InternVL",
         pattern=rf"internvl[0-9._]{{0,4}}{_SIZE}",
         frame=PER_MILLE,
         form="box_tag",
-        source="survey 3.1",
+        source="grounding adapters",
     ),
-    Family(name="Gemma 4", pattern=rf"gemma-?4{_SIZE}", frame=PER_MILLE, form=None, source="survey 3.1: no form"),
-    Family(name="Kimi K2.5", pattern=r"kimi-k2\.5", frame=PER_MILLE, form=None, source="survey 3.1: no form"),
+    Family(name="Gemma 4", pattern=rf"gemma-?4{_SIZE}", frame=PER_MILLE, form=None, source="grounding adapters: no form"),
+    Family(name="Kimi K2.5", pattern=r"kimi-k2\.5", frame=PER_MILLE, form=None, source="grounding adapters: no form"),
     Family(
         name="StepGUI",
         pattern=rf"(?:gelab-zero|step-?gui){_SIZE}",
         frame=Relative(whole=999, decimals=0),
         form="colon_point",
-        source="survey 3.1: point:x,y over 999",
+        source="grounding adapters: point:x,y over 999",
     ),
     Family(
         name="UI-TARS",
@@ -179,7 +179,7 @@ FAMILIES = (
         frame=RESIZED,
         form="computer_use",
         fit=SmartResize(factor=28, min_pixels=4 * 28 * 28, max_pixels=16384 * 28 * 28),
-        source="survey 3.1: factor 28; qwen_vl_utils, vision_process: limits",
+        source="grounding adapters: factor 28; qwen_vl_utils, vision_process: limits",
     ),
     Family(
         name="UI-TARS-1.5",
@@ -187,7 +187,7 @@ FAMILIES = (
         frame=RESIZED,
         form="start_box",
         fit=SmartResize(factor=28, min_pixels=100 * 28 * 28, max_pixels=16384 * 28 * 28),
-        source="bytedance/UI-TARS, README_coordinates, codes/ui_tars/action_parser.py (survey 3.1)",
+        source="bytedance/UI-TARS, README_coordinates, codes/ui_tars/action_parser.py",
     ),
     Family(
         name="OpenCUA",
@@ -195,7 +195,7 @@ FAMILIES = (
         frame=RESIZED,
         form="pyautogui",
         fit=QWEN_2_5,
-        source="survey 3.1; xlang-ai/OSWorld, mm_agents/opencua_agent.py (form)",
+        source="grounding adapters; xlang-ai/OSWorld, mm_agents/opencua_agent.py (form)",
     ),
     Family(
         name="GTA1",
@@ -203,7 +203,7 @@ FAMILIES = (
         frame=RESIZED,
         form="paren_point",
         fit=QWEN_2_5,
-        source="Yan98/GTA1, README (survey 3.1): the system prompt gives the resized width and height",
+        source="Yan98/GTA1, README: the system prompt gives the resized width and height",
     ),
     Family(
         name="Holo1",
@@ -211,7 +211,7 @@ FAMILIES = (
         frame=RESIZED,
         form="click_absolute",
         fit=QWEN_2_5,
-        source="survey 3.1: Holo1 and Holo1.5",
+        source="grounding adapters: Holo1 and Holo1.5",
     ),
     Family(
         name="InfiGUI-G1",
@@ -219,7 +219,7 @@ FAMILIES = (
         frame=RESIZED,
         form="point_2d",
         fit=QWEN_2_5,
-        source="survey 3.1",
+        source="grounding adapters",
     ),
     Family(
         name="Fara",
@@ -227,7 +227,7 @@ FAMILIES = (
         frame=RESIZED,
         form="computer_use",
         fit=SmartResize(factor=28, min_pixels=4 * 28 * 28, max_pixels=16384 * 28 * 28),
-        source="survey 3.1; microsoft/fara, its computer_use tool (form, limits)",
+        source="grounding adapters; microsoft/fara, its computer_use tool (form, limits)",
     ),
     Family(
         name="GUI-G2",
@@ -235,7 +235,7 @@ FAMILIES = (
         frame=RESIZED,
         form="bracket_box",
         fit=QWEN_2_5,
-        source="survey 3.1: boxes",
+        source="grounding adapters: boxes",
     ),
     Family(
         name="UI-Venus-1.0",
@@ -243,7 +243,7 @@ FAMILIES = (
         frame=RESIZED,
         form="bracket_box",
         fit=QWEN_2_5,
-        source="survey 3.1: boxes",
+        source="grounding adapters: boxes",
     ),
     # ---- pixels of the picture sent
     Family(
@@ -251,32 +251,32 @@ FAMILIES = (
         pattern=r"claude-[a-z0-9.-]{1,40}",
         frame=SENT,
         form="coordinate_json",
-        source="survey 3.1; Anthropic's documentation of the computer use tool (form)",
+        source="grounding adapters; Anthropic's documentation of the computer use tool (form)",
     ),
     Family(
         name="OpenAI computer use",
         pattern=r"computer-use-preview|gpt-5\.4",
         frame=SENT,
         form="xy_json",
-        source="survey 3.1; OpenAI's documentation of the computer use tool (form)",
+        source="grounding adapters; OpenAI's documentation of the computer use tool (form)",
     ),
-    Family(name="Vocaela", pattern=r"vocaela-500m", frame=SENT, form=None, source="survey 3.1: JSON, no keys"),
+    Family(name="Vocaela", pattern=r"vocaela-500m", frame=SENT, form=None, source="grounding adapters: JSON, no keys"),
     # ---- 0 to 1
-    Family(name="ShowUI", pattern=rf"showui{_SIZE}", frame=UNIT, form="bracket_point", source="survey 3.1"),
-    Family(name="SeeClick", pattern=rf"seeclick{_SIZE}", frame=UNIT, form="paren_point", source="survey 3.1"),
+    Family(name="ShowUI", pattern=rf"showui{_SIZE}", frame=UNIT, form="bracket_point", source="grounding adapters"),
+    Family(name="SeeClick", pattern=rf"seeclick{_SIZE}", frame=UNIT, form="paren_point", source="grounding adapters"),
     Family(
         name="Smol2Operator",
         pattern=r"(?:smolvlm2-2\.2b-instruct-agentic-gui|smol2operator)",
         frame=Relative(whole=1, decimals=3),
         form="call",
-        source="huggingface/smol2operator, README (survey 3.1, 6)",
+        source="huggingface/smol2operator, README",
     ),
     Family(
         name="Kimi-VL",
         pattern=r"kimi-vl-a3b(?:-thinking)?",
         frame=Relative(whole=1, decimals=3),
         form="pyautogui",
-        source="survey 3.1",
+        source="grounding adapters",
     ),
     # ---- a padded canvas
     Family(
@@ -286,7 +286,7 @@ FAMILIES = (
         form="point_tag",
         fit=PaddedCanvas(width=3 * 336, height=2 * 336),
         image_first=False,
-        source="microsoft/Phi-Ground, README (canvas, part order), examples/call_example.py (form) (survey 3.1)",
+        source="microsoft/Phi-Ground, README (canvas, part order), examples/call_example.py (form)",
     ),
     # ---- location tokens
     Family(
@@ -294,29 +294,29 @@ FAMILIES = (
         pattern=r"florence-2-(?:base|large)(?:-ft)?",
         frame=Bins(count=1000),
         form="loc_box",
-        source="survey 3.1",
+        source="grounding adapters",
     ),
-    Family(name="TinyClick", pattern=r"tinyclick", frame=Bins(count=1000), form="loc_point", source="survey 3.1"),
+    Family(name="TinyClick", pattern=r"tinyclick", frame=Bins(count=1000), form="loc_point", source="grounding adapters"),
     Family(
         name="GoClick",
         pattern=r"goclick(?:-base|-large)?",
         frame=Bins(count=1000),
         form="loc_point",
-        source="survey 3.1",
+        source="grounding adapters",
     ),
     Family(
         name="PaliGemma",
         pattern=r"paligemma2?(?:-[0-9]{1,2}b)?(?:-(?:pt|mix|ft[a-z0-9-]{0,20}))?(?:-[0-9]{3})?",
         frame=Bins(count=1024, order="yx"),
         form="padded_loc_box",
-        source="survey 3.1: y first",
+        source="grounding adapters: y first",
     ),
     Family(
         name="Kosmos-2",
         pattern=r"kosmos-2(?:-patch14-224)?",
         frame=Bins(count=32),
         form="patch_index",
-        source="survey 3.1; transformers, processing_kosmos2: 32 x 32 patches, each corner at its patch's middle",
+        source="grounding adapters; transformers, processing_kosmos2: 32 x 32 patches, each corner at its patch's middle",
     ),
     # ---- pointer heads: the numbers do not come from the text
     Family(
@@ -324,7 +324,7 @@ FAMILIES = (
         pattern=r"molmopoint-(?:8b|vid-4b)",
         frame=None,
         form="pointer_head",
-        source="allenai/molmo2, MOLMO_POINT_README.md (survey 2.2): three tokens a point, read by the processor",
+        source="allenai/molmo2, MOLMO_POINT_README.md: three tokens a point, read by the processor",
     ),
     Family(
         name="MolmoPoint-GUI",
@@ -332,39 +332,39 @@ FAMILIES = (
         frame=None,
         form="pointer_head",
         crops=64,
-        source="allenai/molmo2, MOLMO_POINT_README.md (survey 2.2): three tokens a point, read by the processor",
+        source="allenai/molmo2, MOLMO_POINT_README.md: three tokens a point, read by the processor",
     ),
     Family(
         name="GUI-Actor",
         pattern=r"gui-actor(?:-verifier)?-(?:2b|3b|7b)(?:-qwen2(?:\.5)?-vl)?",
         frame=Relative(whole=1, decimals=4),
         form="pointer_head",
-        source="microsoft/GUI-Actor (survey 3.1): attention over patches, topk_points from 0 to 1",
+        source="microsoft/GUI-Actor: attention over patches, topk_points from 0 to 1",
     ),
     # ---- models that people run and that no source gives a frame
-    Family(name="Qwen2-VL", pattern=rf"qwen2-vl{_SIZE}", frame=None, form=None, source="survey 2.4: in transformers"),
+    Family(name="Qwen2-VL", pattern=rf"qwen2-vl{_SIZE}", frame=None, form=None, source="transformers' documentation, which names no frame"),
     Family(
         name="Llama 3.2 Vision",
         pattern=r"llama-?3\.2-(?:11b|90b)-vision|llama3\.2-vision(?::(?:11b|90b))?",
         frame=None,
         form=None,
-        source="survey 2.4, 5: cross-attention on a frozen text model; no pointing",
+        source="Mllama's documentation: cross-attention on a frozen text model; no pointing",
     ),
     Family(
         name="Chameleon",
         pattern=r"chameleon-(?:7b|30b)",
         frame=None,
         form=None,
-        source="survey 2.4, 2.5: early fusion; no pointing",
+        source="Chameleon's documentation: early fusion; no pointing",
     ),
     Family(
         name="SmolVLM",
         pattern=r"smolvlm2?-(?:256m|500m|2\.2b)(?:-video)?",
         frame=None,
         form=None,
-        source="survey 3.2: 0 on ScreenSpot-v2 before Smol2Operator's training",
+        source="huggingface/smol2operator, README: 0 on ScreenSpot-v2 before Smol2Operator's training",
     ),
-    Family(name="Gemma 3", pattern=rf"gemma-?3n?{_SIZE}", frame=None, form=None, source="survey 2.4: in transformers"),
+    Family(name="Gemma 3", pattern=rf"gemma-?3n?{_SIZE}", frame=None, form=None, source="transformers' documentation, which names no frame"),
 )
 
 
