@@ -26,14 +26,18 @@ T = TypeVar("T")
 
 @lru_cache(maxsize=2)
 def load_pointer(model: str | None = None) -> Pointer:
-    """The embedded model, or the weights file named; kept, so that a second agent starts at once."""
+    """The embedded model, a weights file, or a model on a server; kept, so that a second agent starts at once."""
+    if model and "@http" in model:
+        from deixis.vlm.remote import RemotePointer
+
+        return RemotePointer.named(model)
     from deixis.vlm.pointer import NanoPointer
 
     if model in (None, "nano", "deixis-nano"):
         return NanoPointer()
     path = Path(model)
     if path.suffix != ".safetensors":
-        raise UsageError(f"--model {model!r} is neither 'nano' nor a .safetensors file")
+        raise UsageError(f"--model {model!r} is neither 'nano' nor a .safetensors file nor MODEL@URL")
     return NanoPointer(path)
 
 

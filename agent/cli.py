@@ -288,7 +288,7 @@ def doctor(model: Model = None, scale: Scale = 1.0, as_json: Json = False) -> No
 @bench.command()
 def grounding(
     file: Annotated[Path, typer.Argument(metavar="SET.jsonl", help="Pictures, instructions and boxes, JSON lines.")],
-    model: Annotated[str | None, typer.Option(help="nano, ocr, centre, random, or a .safetensors file.")] = None,
+    model: Annotated[str | None, typer.Option(help="nano, ocr, centre, random, a .safetensors file, or MODEL@URL.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")] = None,
 ) -> None:

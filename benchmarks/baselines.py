@@ -206,8 +206,8 @@ def load(model: str | None, threads: int | None = None) -> Pointer:
         return OcrPointer(threads)
     if model in ("centre", "random"):
         return CentrePointer() if model == "centre" else RandomPointer()
-    if model not in (None, "nano", "deixis-nano") and Path(model).suffix != ".safetensors":
-        raise UsageError(f"--model {model!r} is none of nano, ocr, centre, random, nor a .safetensors file")
+    if model not in (None, "nano", "deixis-nano") and Path(model).suffix != ".safetensors" and "@http" not in model:
+        raise UsageError(f"--model {model!r} is none of nano, ocr, centre, random, a .safetensors file, MODEL@URL")
     from deixis.agent.api import load_pointer
 
     pointer = load_pointer(model)

@@ -38,3 +38,11 @@ class ActionError(DeixisError):
 
 class OutputError(DeixisError):
     """A model's output cannot be read as a place: never taken for "not on this screen", never for a guessed point."""
+
+
+class ServerError(SetupError):
+    """A model's server cannot be reached, refuses, or keeps failing."""
+
+
+class BudgetSpent(DeixisError):
+    """The requests, tokens or seconds that a model on a server may cost are used up."""

@@ -38,6 +38,8 @@ class Family(Frozen):
     """How the picture is prepared before it is sent."""
     image_first: bool = True
     """Whether the picture comes before the words in a request."""
+    prompt: str | None = None
+    """The words a model was trained to be asked with, `{target}` in them; None: any, with an example of its form."""
     crops: int | None = None
     """The most crops the model cuts a picture into as its makers run it; more than it was trained with hurts pointing."""
 
@@ -56,6 +58,7 @@ FAMILIES = (
         pattern=r"molmo-(?:72b|7b-d|7b-o)|molmoe-1b",
         frame=PERCENT,
         form="molmo_xml",
+        prompt="Point to {target}",
         crops=12,
         source="allenai/molmo, olmo/data/data_formatter.py, olmo/data/model_preprocessor.py",
     ),
@@ -64,6 +67,7 @@ FAMILIES = (
         pattern=r"molmoweb-(?:4b|8b)(?:-native)?",
         frame=PERCENT,
         form="molmoweb_json",
+        prompt="web_grounding: \n# GOAL\n{target}\n\n# ACTION\n\n",
         crops=8,
         source="allenai/molmoweb, agent/actions.py",
     ),
@@ -73,6 +77,7 @@ FAMILIES = (
         pattern=r"molmo2-(?:4b|8b|o-7b)",
         frame=PER_MILLE,
         form="molmo2_coords",
+        prompt="Point to {target}",
         crops=24,
         source="allenai/molmo2, olmo/preprocessing/point_formatter.py",
     ),
