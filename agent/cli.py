@@ -1,4 +1,4 @@
-"""The command line: `deixis run | point | show | setup | models | doctor | bench`.
+"""The command line: `deixis run | point | show | setup | models | doctor | serve | bench`.
 
 Standard output carries results only; progress and messages go to standard error. Exit status: 0 finished, 1 not
 finished or not found, 2 wrong arguments, 3 no browser or no weights, 130 interrupted. Heavy modules are loaded inside
@@ -93,7 +93,7 @@ def _variables(pairs: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in split}
 
 
-Model = Annotated[str | None, typer.Option(help="nano, or a .safetensors file of the same kind.")]
+Model = Annotated[str | None, typer.Option(help="nano, a .safetensors file of the same kind, or MODEL@URL of an OpenAI-compatible server.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Scale = Annotated[float, typer.Option(help="Device pixels per CSS pixel.")]
 Viewport = Annotated[str, typer.Option(help="CSS size of the browser's viewport.")]
@@ -283,6 +283,27 @@ def doctor(model: Model = None, scale: Scale = 1.0, as_json: Json = False) -> No
             print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}")
     if not all(check.ok for check in checks):
         raise typer.Exit(3)
+
+
+@app.command()
+def serve(
+    model: Annotated[str | None, typer.Option(help="nano, or a .safetensors file of the same kind.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8765,
+) -> None:
+    """Offers the model as an OpenAI-compatible server, for other frameworks to point with."""
+    try:
+        import uvicorn
+
+        from deixis.vlm.serve import application
+    except ImportError as error:
+        raise SetupError(f"the server is not installed ({error.name}): pip install 'deixis[serve]'") from error
+    from deixis.vlm.pointer import NanoPointer
+
+    pointer = load_pointer(model)
+    if not isinstance(pointer, NanoPointer):
+        raise UsageError(f"--model {model!r}: only deixis-nano or weights of its kind can be served")
+    uvicorn.run(application(pointer), host=host, port=port, log_level="info")
 
 
 @bench.command()
