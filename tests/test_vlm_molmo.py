@@ -22,7 +22,7 @@ SIZES = ("40x30", "97x500", "336x336", "640x333", "1280x720", "1919x1079")
 def shape(name: str, most: int) -> MolmoConfig:
     """The config of a fixture, from the reference's words for it."""
     data: dict[str, Any] = json.loads((FIXTURES / "configs.json").read_text())[name]
-    blocks = data["image_num_layers"] + max(data["vit_layers"]) + 1
+    blocks = data["image_num_layers"]
     width = data["d_model"]
     language = LanguageConfig(
         dim=width, layers=data["n_layers"], heads=data["n_heads"], kv_heads=data["n_kv_heads"], head_dim=width // data["n_heads"],

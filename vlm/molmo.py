@@ -35,7 +35,8 @@ class Pool(nn.Module):
     def forward(self, features: Tensor, pooling: Tensor, real: Tensor | None) -> Tensor:
         """(crops, patches, source), (T, 4) places of which -1 are none, shares of picture -> (T, dim)."""
         if self.padding is not None and real is not None:
-            empty, partial = (real == 0), (real > 0) & (real < 1)
+            # The row without a share (-1, see `crops`) counts as partly filled: published weights learned it so.
+            empty, partial = (real == 0), (real != 0) & (real < 1)
             features = features + empty[..., None] * self.padding[0] + partial[..., None] * self.padding[1]
         there = pooling >= 0  # (T, 4)
         four = features.flatten(0, 1)[pooling.clamp(min=0)] * there[..., None]  # (T, 4, source)

@@ -59,7 +59,7 @@ class VisionTower(nn.Module):
         if self.norm is not None:
             x = self.norm(x)
         outputs = []
-        for block in self.blocks:
+        for block in self.blocks[: max(self.config.features) + 1]:  # the published weights have one more
             x = block(x)
             outputs.append(x if self.token is None else x[:, 1:])
         return torch.cat([outputs[i] for i in self.config.features], -1)
