@@ -129,7 +129,7 @@ def fill(model: Molmo, files: list[Path], what: str) -> None:
         if place is None or parameter is None:
             extra.append(key)
             continue
-        target = _target(place, parameter, model.config)
+        target = target_of(place, parameter, model.config)
         value = value.view(target.shape) if value.numel() == target.numel() and place.name.endswith(("mlp.up", "mlp.down")) else value
         if value.shape != target.shape:
             wrong.append(f"{key} is {tuple(value.shape)}, not {tuple(target.shape)}")
@@ -143,7 +143,7 @@ def fill(model: Molmo, files: list[Path], what: str) -> None:
         raise SetupError(f"the weights in {what!r} do not fit their config ({told}): fetch them again, or give the right config.json")
 
 
-def _target(place: Place, parameter: Tensor, config: MolmoConfig) -> Tensor:
+def target_of(place: Place, parameter: Tensor, config: MolmoConfig) -> Tensor:
     """The part of a parameter that a stored tensor fills; experts hold their rows one level down."""
     experts = parameter.ndim == 3 and place.part in {"first", "second"}
     if experts:
