@@ -36,7 +36,7 @@ def filled(module: torch.nn.Module, weights: dict[str, Tensor], prefix: str, con
     for key, value in weights.items():
         place = molmo_files.place_of(key)
         assert place is not None and place.name in parameters, key
-        target = molmo_files.target_of(place, parameters[place.name], config)
+        target = molmo_files.target_of(place, parameters[place.name], config, len(value))
         with torch.no_grad():
             target.copy_(value.view(target.shape))
         count[place.name] += target.numel()
@@ -62,7 +62,7 @@ def test_clip_tower() -> None:
     ours = VisionTower(config).eval()
     weights = theirs.state_dict()
     renamed = {
-        key.removeprefix("vision_model.").removeprefix("encoder.").replace("embeddings.position_embedding.weight", "positional_embedding").replace("embeddings.class_embedding", "class_embedding").replace("pre_layrnorm", "pre_ln"): value
+        key.removeprefix("vision_model.").removeprefix("encoder.").replace("embeddings.position_embedding.weight", "positional_embedding").replace("embeddings.class_embedding", "class_embedding").replace("pre_layrnorm", "pre_ln").replace("out_proj", "o_proj"): value
         for key, value in weights.items()
         if "post_layernorm" not in key and "position_ids" not in key
     }  # fmt: skip
@@ -82,7 +82,7 @@ def test_siglip_tower() -> None:
     config = SiglipTower(width=32, heads=2, head_dim=16, hidden=64, blocks=3, positions=9, features=(2, 1))
     ours = VisionTower(config).eval()
     renamed = {
-        key.removeprefix("vision_model.").removeprefix("encoder.").replace("embeddings.position_embedding.weight", "positional_embedding").replace("embeddings.patch_embedding", "patch_embedding"): value
+        key.removeprefix("vision_model.").removeprefix("encoder.").replace("embeddings.position_embedding.weight", "positional_embedding").replace("embeddings.patch_embedding", "patch_embedding").replace("out_proj", "o_proj"): value
         for key, value in theirs.state_dict().items()
         if "post_layernorm" not in key and "head." not in key and "position_ids" not in key
     }  # fmt: skip

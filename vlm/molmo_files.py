@@ -94,16 +94,18 @@ def _placed(prefix: str, target: str | None, suffix: str, experts: bool = False)
     return Place(f"{prefix}{name}{'' if experts and not suffix else suffix}", part)
 
 
-def rows_of(place: Place, config: MolmoConfig, size: int) -> slice:
-    """The rows of our parameter, of `size` rows in all, that a stored tensor fills."""
+def rows_of(place: Place, config: MolmoConfig, size: int, stored: int) -> slice:
+    """The rows of our parameter, of `size` rows in all, that a stored tensor of so many rows fills."""
     if place.part in {"q", "k", "v"}:
         q, kv = size // 3, size // 3
         if place.name.startswith("language."):
             q, kv = (n * config.language.head_dim for n in (config.language.heads, config.language.kv_heads))
         start = {"q": 0, "k": q, "v": q + kv}[place.part]
         return slice(start, start + (q if place.part == "q" else kv))
-    half, base = size // 2, config.language.vocabulary
-    return {"": slice(0, size), "first": slice(0, half), "second": slice(half, size), "base": slice(0, base), "extra": slice(base, size)}[place.part]
+    half = size // 2
+    # transformers cuts the embedding in two halves where the published files cut it after the vocabulary.
+    parts = {"first": slice(0, half), "second": slice(half, size), "base": slice(0, stored), "extra": slice(size - stored, size)}
+    return parts.get(place.part, slice(0, size))
 
 
 def load(folder: Path, dtype: str = "float32", device: str = "cpu") -> Molmo:
@@ -129,7 +131,7 @@ def fill(model: Molmo, files: list[Path], what: str) -> None:
         if place is None or parameter is None:
             extra.append(key)
             continue
-        target = target_of(place, parameter, model.config)
+        target = target_of(place, parameter, model.config, len(value))
         value = value.view(target.shape) if value.numel() == target.numel() and place.name.endswith(("mlp.up", "mlp.down")) else value
         if value.shape != target.shape:
             wrong.append(f"{key} is {tuple(value.shape)}, not {tuple(target.shape)}")
@@ -143,12 +145,12 @@ def fill(model: Molmo, files: list[Path], what: str) -> None:
         raise SetupError(f"the weights in {what!r} do not fit their config ({told}): fetch them again, or give the right config.json")
 
 
-def target_of(place: Place, parameter: Tensor, config: MolmoConfig) -> Tensor:
+def target_of(place: Place, parameter: Tensor, config: MolmoConfig, stored: int) -> Tensor:
     """The part of a parameter that a stored tensor fills; experts hold their rows one level down."""
     experts = parameter.ndim == 3 and place.part in {"first", "second"}
     if experts:
-        return parameter[:, rows_of(place, config, parameter.shape[1])]
-    return parameter[rows_of(place, config, parameter.shape[0])]
+        return parameter[:, rows_of(place, config, parameter.shape[1], stored)]
+    return parameter[rows_of(place, config, parameter.shape[0], stored)]
 
 
 def stored(files: list[Path]) -> Iterator[tuple[str, Tensor]]:
