@@ -93,7 +93,10 @@ def _variables(pairs: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in split}
 
 
-Model = Annotated[str | None, typer.Option(help="nano, a .safetensors file of the same kind, or MODEL@URL of an OpenAI-compatible server.")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="nano, a .safetensors file of the same kind, or MODEL@URL of an OpenAI-compatible server."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Scale = Annotated[float, typer.Option(help="Device pixels per CSS pixel.")]
 Viewport = Annotated[str, typer.Option(help="CSS size of the browser's viewport.")]
@@ -298,6 +301,7 @@ def serve(
         from deixis.vlm.serve import application
     except ImportError as error:
         raise SetupError(f"the server is not installed ({error.name}): pip install 'deixis[serve]'") from error
+    from deixis.agent.api import load_pointer
     from deixis.vlm.pointer import NanoPointer
 
     pointer = load_pointer(model)
@@ -309,7 +313,9 @@ def serve(
 @bench.command()
 def grounding(
     file: Annotated[Path, typer.Argument(metavar="SET.jsonl", help="Pictures, instructions and boxes, JSON lines.")],
-    model: Annotated[str | None, typer.Option(help="nano, ocr, centre, random, a .safetensors file, or MODEL@URL.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="nano, ocr, centre, random, a .safetensors file, or MODEL@URL.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")] = None,
 ) -> None:

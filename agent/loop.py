@@ -259,7 +259,9 @@ class Loop:
 
 
 def not_found(target: str, pointing: Pointing | None) -> str:
-    """The error that planners know a missing target by."""
+    """The error that planners know a missing target by; an answer nobody can read says nothing about the screen."""
+    if pointing and pointing.unreadable:
+        return f"{target!r}: {pointing.unreadable}"
     sure = f" (confidence {pointing.confidence:.2f})" if pointing else ""
     return f"{NOT_FOUND} {target!r} is not on the screen{sure}"
 

@@ -9,6 +9,7 @@ Knows nothing of real weights: time does not depend on them.
 import argparse
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -24,7 +25,14 @@ from deixis.vlm.crops import cut
 
 def shape(dim: int, layers: int) -> Any:
     """A Molmo2 of the proportions of the 4B one."""
-    vision = {"hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": layers, "num_attention_heads": 6, "num_key_value_heads": 6, "head_dim": 64}
+    vision = {
+        "hidden_size": 384,
+        "intermediate_size": 1536,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 6,
+        "head_dim": 64,
+    }
     adapter = {
         "vision_feature_layer": [layers - 1, layers // 2], "hidden_size": 384, "num_attention_heads": 6, "num_key_value_heads": 6, "head_dim": 64,
         "intermediate_size": 1024, "text_hidden_size": dim,
@@ -53,7 +61,8 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=8)
     args = parser.parse_args()
     torch.manual_seed(0)
-    theirs = transformers.Molmo2ForConditionalGeneration(shape(args.dim, args.layers)).eval()
+    theirs: Any = transformers.Molmo2ForConditionalGeneration(shape(args.dim, args.layers))
+    theirs.eval()
     with tempfile.TemporaryDirectory() as folder:
         theirs.save_pretrained(folder)
         ours = molmo_files.load(Path(folder))
@@ -84,16 +93,20 @@ def main() -> None:
     for turn in range(args.rounds + 1):
         a, out = timed(their_prefill)
         b, (logits, cache) = timed(lambda: ours.prefill(ids, [image]))
-        c, _ = timed(lambda past=out.past_key_values: their_decode(past))
-        d, _ = timed(lambda cache=cache: our_decode(cache))
+        c, _ = timed(partial(their_decode, out.past_key_values))
+        d, _ = timed(partial(our_decode, cache))
         if turn:  # the first is a warm-up
             for name, seconds in zip(times, (a, b, c / args.tokens, d / args.tokens), strict=True):
                 times[name].append(seconds)
         else:
-            print(f"{len(ids)} tokens, {sum(p.numel() for p in ours.parameters()) / 1e6:.1f} M parameters; logits differ by {float((logits - out.logits[0]).abs().max()):.1e}")
+            print(
+                f"{len(ids)} tokens, {sum(p.numel() for p in ours.parameters()) / 1e6:.1f} M parameters; logits differ by {float((logits - out.logits[0]).abs().max()):.1e}"
+            )
     for part in ("prefill", "decode"):
         theirs_s, ours_s = median(times[f"{part} theirs"]), median(times[f"{part} ours"])
-        print(f"{part}: transformers {theirs_s:.4f} s, ours {ours_s:.4f} s, ratio {theirs_s / ours_s:.2f} (median of {args.rounds}{', a token' if part == 'decode' else ''})")
+        print(
+            f"{part}: transformers {theirs_s:.4f} s, ours {ours_s:.4f} s, ratio {theirs_s / ours_s:.2f} (median of {args.rounds}{', a token' if part == 'decode' else ''})"
+        )
 
 
 if __name__ == "__main__":

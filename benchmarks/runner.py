@@ -175,14 +175,14 @@ def pointed(item: Item, pointing: Pointing) -> Result:
     """Whether the point lies in the box; for a target that is not there, whether nothing was found."""
     point, box = pointing.point, item.box
     if box is None:
-        hit = in_four = not pointing.found
+        hit = in_four = not pointing.found and not pointing.unreadable
     else:
         hit = point is not None and box.contains(point)
         in_four = hit or any(box.contains(other.point) for other in pointing.alternatives)
     return Result(
         id=item.id, kind=item.kind, family=item.family, page=item.page, instruction=item.instruction,
         x=point.x if point else None, y=point.y if point else None, found=pointing.found, confidence=pointing.confidence,
-        hit=hit, in_four=in_four, seconds=pointing.seconds,
+        hit=hit, in_four=in_four, seconds=pointing.seconds, unreadable=pointing.unreadable,
     )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ class Result(Frozen):
     seconds: float
     text: str | None = None
     """What was read, where something was to be read."""
+    unreadable: str = ""
+    """Why the model's answer could not be read as a place."""
 
 
 Row = tuple[Item, Result]

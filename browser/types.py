@@ -103,6 +103,8 @@ class Pointing(Frozen):
     """The next-best points, best first."""
     seconds: float = 0.0
     model: str = ""
+    unreadable: str = ""
+    """Why the model's answer could not be read as a place: neither found nor absent."""
 
 
 class Reading(Frozen):

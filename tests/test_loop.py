@@ -12,7 +12,7 @@ from deixis.agent.protocols import Planner, Pointer
 from deixis.agent.state import Outcome, Step, TaskState
 from deixis.browser.actions import Click, Expect, Press, Read, Type
 from deixis.browser.session import Session
-from deixis.browser.types import Point
+from deixis.browser.types import Point, Pointing
 from tests.fakes import FixedPointer, LookingPointer, ScriptedPlanner
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -95,6 +95,15 @@ async def test_an_absent_target_is_looked_for_by_scrolling_and_then_given_up(
     )
     assert outcome is Outcome.GAVE_UP and "Nowhere" in state.steps[-1].planned.reason  # type: ignore[union-attr]
     assert {s.planned.kind for s in state.steps} == {"click", "scroll", "give_up"}
+
+
+async def test_an_answer_that_cannot_be_read_is_not_an_absence(browser_session: Session, tmp_path: Path) -> None:
+    class Mumbling(FixedPointer):
+        def _answer(self, target: str) -> Pointing:
+            return Pointing(target=target, point=None, unreadable="the model's text cannot be read")
+
+    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), Mumbling({}))
+    assert state.steps[0].error == "'Save': the model's text cannot be read" and state.steps[0].performed is None
 
 
 async def test_reading_and_expecting(browser_session: Session, tmp_path: Path) -> None:

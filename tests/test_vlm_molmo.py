@@ -38,7 +38,11 @@ def shape(name: str, most: int) -> MolmoConfig:
     )
     ids = data["special_tokens"]
     tokens = ImageTokens(
-        start=ids["im_start"], end=ids["im_end"], patch=ids["im_patch"], column=ids["im_col"], small_start=ids["im_start"]
+        start=ids["im_start"],
+        end=ids["im_end"],
+        patch=ids["im_patch"],
+        column=ids["im_col"],
+        small_start=ids["im_start"],
     )
     return MolmoConfig(crops=v1_crops(most), tower=tower, pool=pool, language=language, tokens=tokens)
 

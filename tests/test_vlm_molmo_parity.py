@@ -56,7 +56,16 @@ def stir(model: torch.nn.Module) -> None:
 
 def test_clip_tower() -> None:
     torch.manual_seed(0)
-    theirs = hf.CLIPVisionModel(hf.CLIPVisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=4, num_attention_heads=2, image_size=42, patch_size=14)).eval()
+    theirs = hf.CLIPVisionModel(
+        hf.CLIPVisionConfig(
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=4,
+            num_attention_heads=2,
+            image_size=42,
+            patch_size=14,
+        )
+    ).eval()
     stir(theirs)
     config = ClipTower(width=32, heads=2, head_dim=16, hidden=64, blocks=4, positions=10, features=(2, 0))
     ours = VisionTower(config).eval()
@@ -77,7 +86,16 @@ def test_clip_tower() -> None:
 
 def test_siglip_tower() -> None:
     torch.manual_seed(0)
-    theirs = hf.SiglipVisionModel(hf.SiglipVisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2, image_size=42, patch_size=14)).eval()
+    theirs = hf.SiglipVisionModel(
+        hf.SiglipVisionConfig(
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            image_size=42,
+            patch_size=14,
+        )
+    ).eval()
     stir(theirs)
     config = SiglipTower(width=32, heads=2, head_dim=16, hidden=64, blocks=3, positions=9, features=(2, 1))
     ours = VisionTower(config).eval()
@@ -94,7 +112,14 @@ def test_siglip_tower() -> None:
         assert same(ours(flat), torch.cat([hidden[3], hidden[2]], -1))
 
 
-COMMON = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 96, "tie_word_embeddings": False, "max_position_embeddings": 256}
+COMMON = {
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "vocab_size": 96,
+    "tie_word_embeddings": False,
+    "max_position_embeddings": 256,
+}
 OURS = {"dim": 64, "layers": 2, "heads": 4, "vocabulary": 96, "extra": 0}
 
 
@@ -138,7 +163,9 @@ def decoders() -> dict[str, tuple[Any, LanguageConfig]]:
 def published(key: str, after: bool) -> str:
     """A key of transformers' decoders in the layout of Molmo2."""
     if after:
-        key = key.replace("post_attention_layernorm", "input_layernorm").replace("post_feedforward_layernorm", "post_attention_layernorm")
+        key = key.replace("post_attention_layernorm", "input_layernorm").replace(
+            "post_feedforward_layernorm", "post_attention_layernorm"
+        )
     key = key.replace("mlp.gate.weight", "ffn.router.layer.weight")
     return key if key.startswith("lm_head") else key.replace("model.", "model.language_model.", 1)
 
@@ -195,14 +222,37 @@ def molmo2(norm_after: bool) -> Any:
     """A tiny Molmo2 of transformers, as 4B and 8B are made (Qwen3) or as O-7B (OLMo 3, slow rotations in one layer)."""
     rope: dict[str, Any] = {"rope_type": "default", "rope_theta": 1e4}
     if norm_after:
-        rope = {"rope_type": "yarn", "rope_theta": 1e4, "factor": 8.0, "original_max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0, "attention_factor": 1.2}
+        rope = {
+            "rope_type": "yarn",
+            "rope_theta": 1e4,
+            "factor": 8.0,
+            "original_max_position_embeddings": 64,
+            "beta_fast": 32.0,
+            "beta_slow": 1.0,
+            "attention_factor": 1.2,
+        }
     text = {
         "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 4 if norm_after else 2, "head_dim": 16, "vocab_size": 128, "additional_vocab_size": 16,
         "num_hidden_layers": 3, "intermediate_size": 96, "rope_parameters": rope, "qk_norm_type": "olmo" if norm_after else "qwen3", "norm_after": norm_after,
         "rope_scaling_layers": [1] if norm_after else None, "max_position_embeddings": 4096,
     }  # fmt: skip
-    vision = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16}
-    adapter = {"vision_feature_layer": [3, 1], "hidden_size": 32, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 40, "text_hidden_size": 64}
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+    }
+    adapter = {
+        "vision_feature_layer": [3, 1],
+        "hidden_size": 32,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "intermediate_size": 40,
+        "text_hidden_size": 64,
+    }
     return hf.Molmo2Config(
         vision_config=vision, adapter_config=adapter, text_config=text, image_start_token_id=128, image_end_token_id=129, image_patch_id=PATCH,
         low_res_image_start_token_id=132, frame_start_token_id=135, frame_end_token_id=136,

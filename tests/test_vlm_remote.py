@@ -100,7 +100,9 @@ def pointer(server: Server, model: str, budget: Budget | None = None, **more: An
         ("ByteDance-Seed/UI-TARS-1.5-7B", "Action: click(start_box='(644,364)')", (640, 360)),
     ],
 )  # fmt: skip
-def test_answers_become_css_pixels(serve: Callable[..., Server], model: str, text: str, point: tuple[float, float]) -> None:
+def test_answers_become_css_pixels(
+    serve: Callable[..., Server], model: str, text: str, point: tuple[float, float]
+) -> None:
     server = serve(said(text))
     asked, _ = pointer(server, model)
     for scale in (1.0, 2.0):
@@ -166,7 +168,9 @@ def test_nobody_there() -> None:
         asked.point(shot(), "Save")
 
 
-@pytest.mark.parametrize("body", ["", "<html>504</html>", '{"choices": []}', '{"choices": [{"message": null}]}', "[]", '{"object": "error"}'])
+@pytest.mark.parametrize(
+    "body", ["", "<html>504</html>", '{"choices": []}', '{"choices": [{"message": null}]}', "[]", '{"object": "error"}']
+)
 def test_garbage_is_an_error_of_its_own(serve: Callable[..., Server], body: str) -> None:
     asked, _ = pointer(serve((200, {}, body)), "ShowUI-2B")
     with pytest.raises(OutputError, match="no chat completion"):
@@ -177,6 +181,15 @@ def test_what_was_cut_off_says_so(serve: Callable[..., Server]) -> None:
     asked, _ = pointer(serve(said("I think the button is at [0.", "length")), "ShowUI-2B")
     with pytest.raises(OutputError, match="cut off"):
         asked.point(shot(), "Save")
+
+
+def test_an_unreadable_answer_costs_the_others_nothing(serve: Callable[..., Server]) -> None:
+    server = serve(said("somewhere on the left"), said("[0.5, 0.5]"))
+    asked, _ = pointer(server, "ShowUI-2B")
+    asked.at_once = 1
+    first, second = asked.point_many(shot(), ["a", "b"])
+    assert first.point is None and not first.found and "somewhere on the left" in first.unreadable
+    assert second.point == Point(x=640, y=360) and not second.unreadable
 
 
 def test_a_refusal_is_not_found(serve: Callable[..., Server]) -> None:
@@ -199,7 +212,9 @@ def test_many_targets_keep_their_order(serve: Callable[..., Server]) -> None:
     server = serve(*(said("[0.5, 0.5]") for _ in range(3)))
     asked, _ = pointer(server, "ShowUI-2B")
     assert [found.target for found in asked.point_many(shot(), ["a", "b", "c"])] == ["a", "b", "c"]
-    assert sorted("abc".index(body["messages"][0]["content"][1]["text"].split("find: ")[1][0]) for body in server.asked) == [0, 1, 2]
+    assert sorted(
+        "abc".index(body["messages"][0]["content"][1]["text"].split("find: ")[1][0]) for body in server.asked
+    ) == [0, 1, 2]
 
 
 def test_names_of_models_on_servers() -> None:

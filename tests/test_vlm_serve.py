@@ -21,7 +21,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of our own on a free port."""
     log = tmp_path_factory.mktemp("serve") / "log.txt"
     with log.open("w") as file:
-        process = subprocess.Popen([sys.executable, "-m", "deixis.agent.cli", "serve", "--port", "0"], stderr=file, stdout=file)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deixis.agent.cli", "serve", "--port", "0"], stderr=file, stdout=file
+        )
     try:
         for _ in range(600):
             lines = [line for line in log.read_text().splitlines() if "running on http://" in line]
@@ -37,7 +39,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def content(words: str, data: bytes | None = None) -> list[dict[str, object]]:
     encoded = base64.b64encode(data or PICTURE.read_bytes()).decode()
-    return [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded}"}}, {"type": "text", "text": words}]
+    return [
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded}"}},
+        {"type": "text", "text": words},
+    ]
 
 
 def test_other_frameworks_can_point_with_it(url: str) -> None:
@@ -46,7 +51,10 @@ def test_other_frameworks_can_point_with_it(url: str) -> None:
     messages = [{"role": "user", "content": content("the Save button")}]
     whole = client.chat.completions.create(model=model, messages=messages)  # type: ignore[call-overload]
     answer = json.loads(whole.choices[0].message.content)
-    assert set(answer) == {"found", "x", "y", "box", "confidence", "frame"} and answer["frame"] == "pixels of the picture sent"
+    assert (
+        set(answer) == {"found", "x", "y", "box", "confidence", "frame"}
+        and answer["frame"] == "pixels of the picture sent"
+    )
     pieces = client.chat.completions.create(model=model, messages=messages, stream=True)  # type: ignore[call-overload]
     assert json.loads("".join(piece.choices[0].delta.content or "" for piece in pieces)) == answer
     half = client.chat.completions.create(model=model, messages=messages, extra_body={"scale": 2})  # type: ignore[call-overload]

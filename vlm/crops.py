@@ -41,7 +41,8 @@ class Patches(NamedTuple):
 def tiling(height: float, width: float, window: int, most: int) -> tuple[int, int]:
     """(rows, columns) of crops, at most so many, whose canvas holds the image with the least scaling up, else down."""
     pairs = sorted(
-        ((i, j) for i in range(1, most + 1) for j in range(1, most + 1) if i * j <= most), key=lambda p: (p[0] * p[1], p[0])
+        ((i, j) for i in range(1, most + 1) for j in range(1, most + 1) if i * j <= most),
+        key=lambda p: (p[0] * p[1], p[0]),
     )
     sizes = np.array(pairs, np.float32) * window
     with np.errstate(divide="ignore"):

@@ -161,7 +161,9 @@ FAMILIES = (
         form="box_tag",
         source="grounding adapters",
     ),
-    Family(name="Gemma 4", pattern=rf"gemma-?4{_SIZE}", frame=PER_MILLE, form=None, source="grounding adapters: no form"),
+    Family(
+        name="Gemma 4", pattern=rf"gemma-?4{_SIZE}", frame=PER_MILLE, form=None, source="grounding adapters: no form"
+    ),
     Family(name="Kimi K2.5", pattern=r"kimi-k2\.5", frame=PER_MILLE, form=None, source="grounding adapters: no form"),
     Family(
         name="StepGUI",
@@ -301,7 +303,9 @@ FAMILIES = (
         form="loc_box",
         source="grounding adapters",
     ),
-    Family(name="TinyClick", pattern=r"tinyclick", frame=Bins(count=1000), form="loc_point", source="grounding adapters"),
+    Family(
+        name="TinyClick", pattern=r"tinyclick", frame=Bins(count=1000), form="loc_point", source="grounding adapters"
+    ),
     Family(
         name="GoClick",
         pattern=r"goclick(?:-base|-large)?",
@@ -347,7 +351,13 @@ FAMILIES = (
         source="microsoft/GUI-Actor: attention over patches, topk_points from 0 to 1",
     ),
     # ---- models that people run and that no source gives a frame
-    Family(name="Qwen2-VL", pattern=rf"qwen2-vl{_SIZE}", frame=None, form=None, source="transformers' documentation, which names no frame"),
+    Family(
+        name="Qwen2-VL",
+        pattern=rf"qwen2-vl{_SIZE}",
+        frame=None,
+        form=None,
+        source="transformers' documentation, which names no frame",
+    ),
     Family(
         name="Llama 3.2 Vision",
         pattern=r"llama-?3\.2-(?:11b|90b)-vision|llama3\.2-vision(?::(?:11b|90b))?",
@@ -369,7 +379,13 @@ FAMILIES = (
         form=None,
         source="huggingface/smol2operator, README: 0 on ScreenSpot-v2 before Smol2Operator's training",
     ),
-    Family(name="Gemma 3", pattern=rf"gemma-?3n?{_SIZE}", frame=None, form=None, source="transformers' documentation, which names no frame"),
+    Family(
+        name="Gemma 3",
+        pattern=rf"gemma-?3n?{_SIZE}",
+        frame=None,
+        form=None,
+        source="transformers' documentation, which names no frame",
+    ),
 )
 
 

@@ -137,7 +137,9 @@ class DecoderLayer(nn.Module):
         self.q_norm = Norm(widths[0], config.norm_eps) if widths else None
         self.k_norm = Norm(widths[1], config.norm_eps) if widths else None
         self.attention_norm, self.mlp_norm = Norm(config.dim, config.norm_eps), Norm(config.dim, config.norm_eps)
-        self.mlp = MixtureMlp(config.dim, config.hidden, config.experts) if config.experts else Mlp(config.dim, config.hidden)
+        self.mlp = (
+            MixtureMlp(config.dim, config.hidden, config.experts) if config.experts else Mlp(config.dim, config.hidden)
+        )
 
     def forward(self, x: Tensor, tables: tuple[Tensor, Tensor], mask: Tensor | None, past: tuple[Cache, int]) -> Tensor:
         """(B, L, D); tables (L, d / 2); mask (L, T) added to the scores, None: all see everything before them."""
@@ -186,11 +188,17 @@ class Language(nn.Module):
         """
         positions = torch.arange(cache.length, cache.length + x.shape[1], device=x.device, dtype=torch.float32)
         tables: dict[bool, tuple[Tensor, Tensor]] = {}
-        scores = None if mask is None else torch.zeros(mask.shape, dtype=x.dtype, device=x.device).masked_fill(~mask, float("-inf"))
+        scores = (
+            None
+            if mask is None
+            else torch.zeros(mask.shape, dtype=x.dtype, device=x.device).masked_fill(~mask, float("-inf"))
+        )
         if mask is None and cache.length and x.shape[1] > 1:
             raise ValueError("several tokens after a past need a mask")
         for i, layer in enumerate(self.layers):
-            plain = self.config.yarn is None or (self.config.yarn.layers is not None and i not in self.config.yarn.layers)
+            plain = self.config.yarn is None or (
+                self.config.yarn.layers is not None and i not in self.config.yarn.layers
+            )
             if plain not in tables:
                 turns, factor = frequencies(self.config, i)
                 angles = positions[:, None] * turns.to(x.device)

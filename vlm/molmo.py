@@ -88,7 +88,9 @@ class Molmo(nn.Module):
         if not self.config.bidirectional:
             return None
         tokens = self.config.tokens
-        marks = torch.tensor([tokens.start, tokens.end, tokens.patch, tokens.column, tokens.small_start], device=ids.device)
+        marks = torch.tensor(
+            [tokens.start, tokens.end, tokens.patch, tokens.column, tokens.small_start], device=ids.device
+        )
         image = torch.isin(ids[0], marks)
         causal = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).tril()
         return causal | (image[:, None] & image[None])
@@ -107,7 +109,9 @@ class Molmo(nn.Module):
         """Reads more text after a cache: (L, vocabulary)."""
         batch = torch.tensor([list(ids)], device=self.device)
         length, past = batch.shape[1], cache.length
-        mask = torch.ones(length, past + length, dtype=torch.bool, device=self.device).tril(past) if length > 1 else None
+        mask = (
+            torch.ones(length, past + length, dtype=torch.bool, device=self.device).tril(past) if length > 1 else None
+        )
         return self.language.logits(self.language(self.language.embed(batch), cache, mask))[0]
 
     @torch.inference_mode()

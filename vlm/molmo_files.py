@@ -104,7 +104,12 @@ def rows_of(place: Place, config: MolmoConfig, size: int, stored: int) -> slice:
         return slice(start, start + (q if place.part == "q" else kv))
     half = size // 2
     # transformers cuts the embedding in two halves where the published files cut it after the vocabulary.
-    parts = {"first": slice(0, half), "second": slice(half, size), "base": slice(0, stored), "extra": slice(size - stored, size)}
+    parts = {
+        "first": slice(0, half),
+        "second": slice(half, size),
+        "base": slice(0, stored),
+        "extra": slice(size - stored, size),
+    }
     return parts.get(place.part, slice(0, size))
 
 
@@ -132,7 +137,11 @@ def fill(model: Molmo, files: list[Path], what: str) -> None:
             extra.append(key)
             continue
         target = target_of(place, parameter, model.config, len(value))
-        value = value.view(target.shape) if value.numel() == target.numel() and place.name.endswith(("mlp.up", "mlp.down")) else value
+        value = (
+            value.view(target.shape)
+            if value.numel() == target.numel() and place.name.endswith(("mlp.up", "mlp.down"))
+            else value
+        )
         if value.shape != target.shape:
             wrong.append(f"{key} is {tuple(value.shape)}, not {tuple(target.shape)}")
             continue
@@ -140,9 +149,13 @@ def fill(model: Molmo, files: list[Path], what: str) -> None:
         filled[place.name] += target.numel()
     missing = [name for name, parameter in parameters.items() if filled[name] != parameter.numel()]
     problems = [("missing", missing), ("unknown", extra), ("of another shape", wrong)]
-    told = "; ".join(f"{len(some)} {word}: {', '.join(some[:5])}{' ...' if len(some) > 5 else ''}" for word, some in problems if some)
+    told = "; ".join(
+        f"{len(some)} {word}: {', '.join(some[:5])}{' ...' if len(some) > 5 else ''}" for word, some in problems if some
+    )
     if told:
-        raise SetupError(f"the weights in {what!r} do not fit their config ({told}): fetch them again, or give the right config.json")
+        raise SetupError(
+            f"the weights in {what!r} do not fit their config ({told}): fetch them again, or give the right config.json"
+        )
 
 
 def target_of(place: Place, parameter: Tensor, config: MolmoConfig, stored: int) -> Tensor:
@@ -171,13 +184,17 @@ def shards(folder: Path) -> list[Path]:
         names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
         gone = [name for name in names if not (folder / name).exists()]
         if gone:
-            raise SetupError(f"{len(gone)} of {len(names)} weight files are missing in {str(folder)!r}, {gone[0]!r} first: fetch them")
+            raise SetupError(
+                f"{len(gone)} of {len(names)} weight files are missing in {str(folder)!r}, {gone[0]!r} first: fetch them"
+            )
         return [folder / name for name in names]
     found = sorted(folder.glob("*.safetensors"))
     if not found:
         pickled = next(iter([*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")]), None)
         if pickled:
-            raise SetupError(f"{str(pickled)!r} is a pickle, which can run code when it is read: convert it to safetensors")
+            raise SetupError(
+                f"{str(pickled)!r} is a pickle, which can run code when it is read: convert it to safetensors"
+            )
         raise SetupError(f"no safetensors files in {str(folder)!r}")
     return found
 
@@ -242,7 +259,12 @@ def v2_config(data: dict[str, Any], most: int = 8) -> MolmoConfig:
         column=data.get("image_col_id", data["image_patch_id"] + 1), small_start=data["low_res_image_start_token_id"],
     )  # fmt: skip
     return MolmoConfig(
-        crops=v2_crops(most), tower=tower, pool=pool, language=_v2_language(text, data), tokens=tokens, bidirectional=True
+        crops=v2_crops(most),
+        tower=tower,
+        pool=pool,
+        language=_v2_language(text, data),
+        tokens=tokens,
+        bidirectional=True,
     )
 
 

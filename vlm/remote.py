@@ -72,7 +72,12 @@ class Chat:
     def complete(self, content: list[dict[str, Any]], most: int = 512, system: str | None = None) -> Completion:
         """One turn of a user, without sampling; ServerError when there is no answer to be had, BudgetSpent."""
         messages = [{"role": "system", "content": system}] if system else []
-        body = {"model": self.model, "messages": [*messages, {"role": "user", "content": content}], "temperature": 0, "max_tokens": most}
+        body = {
+            "model": self.model,
+            "messages": [*messages, {"role": "user", "content": content}],
+            "temperature": 0,
+            "max_tokens": most,
+        }
         reason = ""
         for turn in range(TRIES):
             self._count()
@@ -116,7 +121,9 @@ class Chat:
             text = choice["message"]["content"] or ""
             tokens = int((data.get("usage") or {}).get("total_tokens") or 0)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise OutputError(f"{self.url} answered with something that is no chat completion: {response.text[:120]!r}") from error
+            raise OutputError(
+                f"{self.url} answered with something that is no chat completion: {response.text[:120]!r}"
+            ) from error
         with self._counting:
             self.tokens += tokens
         return Completion(str(text), choice.get("finish_reason") != "length", tokens)
@@ -155,7 +162,9 @@ def spelled(model: str) -> tuple[str, str | None, str]:
     name, at, url = model.rpartition("@")
     name, _, family = name.partition("=")
     if not at or not name or not url.startswith(("http://", "https://")):
-        raise UsageError(f"{model!r} names no model on a server: MODEL@URL, for example Qwen/Qwen3-VL-8B-Instruct@http://127.0.0.1:8000/v1")
+        raise UsageError(
+            f"{model!r} names no model on a server: MODEL@URL, for example Qwen/Qwen3-VL-8B-Instruct@http://127.0.0.1:8000/v1"
+        )
     return name, family or None, url
 
 
@@ -176,18 +185,28 @@ class RemotePointer:
         return cls(Chat(url, name, budget=budget), family_of(family or name))
 
     def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
-        """One request a target, in order of the targets; OutputError when an answer cannot be read."""
+        """One request a target, in order of the targets; an answer that cannot be read costs the others nothing."""
+
+        def one(target: str) -> Pointing:
+            try:
+                return self.point(screenshot, target)
+            except OutputError as error:
+                return Pointing(target=target, point=None, model=self.name, unreadable=str(error))
+
         with ThreadPoolExecutor(min(self.at_once, max(1, len(targets)))) as pool:
-            return list(pool.map(lambda target: self.point(screenshot, target), targets))
+            return list(pool.map(one, targets))
 
     def point(self, screenshot: Screenshot, target: str) -> Pointing:
+        """One target; OutputError when the answer cannot be read."""
         start = time.perf_counter()
         sent = prepare(screenshot, self.family.fit)
         answer = self.chat.complete(self._content(sent.png, question_for(self.family, target)))
         try:
             found = read(answer.text, self.family, sent.resize)
         except OutputError as error:
-            raise error if answer.whole else OutputError(f"{self.name!r} was cut off before it named a place: {error}") from error
+            raise (
+                error if answer.whole else OutputError(f"{self.name!r} was cut off before it named a place: {error}")
+            ) from error
         points = found.points
         box = found.places[0] if found.places and isinstance(found.places[0], Box) else None
         return Pointing(
@@ -197,7 +216,9 @@ class RemotePointer:
 
     def ask(self, screenshot: Screenshot, question: str) -> str:
         """What the model says about a picture, in its own words."""
-        return self.chat.complete(self._content(prepare(screenshot, self.family.fit).png, question), most=1024).text.strip()
+        return self.chat.complete(
+            self._content(prepare(screenshot, self.family.fit).png, question), most=1024
+        ).text.strip()
 
     def _content(self, png: bytes, text: str) -> list[dict[str, Any]]:
         parts = [picture(png), {"type": "text", "text": text}]

@@ -78,7 +78,9 @@ def asked(body: dict[str, Any]) -> tuple[Screenshot, str]:
     urls = [str((part.get("image_url") or {}).get("url")) for part in parts if part.get("type") == "image_url"]
     words = " ".join(str(part.get("text") or "") for part in parts if part.get("type") == "text").strip()
     if len(urls) != 1 or not words:
-        raise UsageError(f"the last message needs one picture and words that say what to find, not {len(urls)} pictures and {len(words)} letters")
+        raise UsageError(
+            f"the last message needs one picture and words that say what to find, not {len(urls)} pictures and {len(words)} letters"
+        )
     head, _, data = urls[0].partition(",")
     if not head.startswith("data:image/") or not head.endswith(";base64"):
         raise UsageError("the picture has to be a data URL (data:image/png;base64,...): nothing is fetched")
