@@ -33,12 +33,14 @@ class Grounding:
     def __init__(self, pointer: Pointer, screenshot: Screenshot, target: str) -> None:
         self.pointer, self.screenshot, self.target = pointer, screenshot, target
         self.seconds = 0.0
+        self.answer: Pointing | None = None
 
     async def first(self) -> Pointing:
         """The pointer's answer."""
         start = perf_counter()
         answers = await asyncio.to_thread(self.pointer.point_many, self.screenshot, [self.target])
         self.seconds += perf_counter() - start
+        self.answer = answers[0]
         return answers[0]
 
     async def guesses(self) -> AsyncIterator[Guess]:

@@ -171,7 +171,8 @@ class Loop:
             if await self._attempt(action, words[0][0], guess, done) or len(done.attempts) >= MAX_ATTEMPTS:
                 break
         if done.performed is None:
-            done.error = done.error or no_point(words[0][1], done.attempts)
+            nowhere = not_found(words[0][1], grounding.answer)
+            done.error = done.error or (no_point(words[0][1], done.attempts) if done.attempts else nowhere)
 
     async def _attempt(self, action: BrowserAction, field: str, guess: ground.Guess, done: Done) -> bool:
         """One guess through gate, act and verify; True when nothing more has to be tried."""

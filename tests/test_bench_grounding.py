@@ -94,7 +94,7 @@ def test_results_and_summary(tmp_path: Path, bench: Any, capsys: pytest.CaptureF
     )
     summary = bench(path, pointer)
     rows = results(tmp_path / "out")
-    assert set(rows["right"]) - {"text"} == KEYS
+    assert set(rows["right"]) - {"text", "unreadable"} == KEYS
     assert (rows["right"]["x"], rows["right"]["y"], rows["right"]["hit"]) == (60, 45, True)
     assert {name for name, row in rows.items() if row["hit"]} == {"right", "gone", "twice"}
     assert {name for name, row in rows.items() if row["in_four"]} == {"right", "second", "gone", "twice"}
