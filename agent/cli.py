@@ -225,6 +225,8 @@ def point(
             print(
                 f"{found.target}: " + (f"{x:g} {y:g}" if x is not None else "not found") + f"  ({found.confidence:.0%})"
             )
+        if found.unreadable:
+            console.print(f"{found.target}: {found.unreadable}", markup=False, highlight=False, soft_wrap=True)
     if save:
         save.write_bytes(annotate(screenshot.png, [p for p in pointings if p.found], screenshot.width))
     raise typer.Exit(0 if all(found.found for found in pointings) else 1)

@@ -234,6 +234,8 @@ class Loop:
     async def _unmet(self, action: Expect, screenshot: Screenshot, done: Done) -> str | None:
         """Why an expectation does not hold, or None when it does."""
         found = await self._located(action.what, screenshot, done)
+        if found.unreadable:
+            return not_found(action.what, found)
         if action.text is None:
             if found.found == action.absent:
                 return f"{action.what!r} is {'still' if action.absent else 'not'} on the screen"

@@ -104,6 +104,9 @@ async def test_an_answer_that_cannot_be_read_is_not_an_absence(browser_session: 
 
     _, state = await work(browser_session, tmp_path, ScriptedPlanner(Click(target="Save")), Mumbling({}))
     assert state.steps[0].error == "'Save': the model's text cannot be read" and state.steps[0].performed is None
+    gone = ScriptedPlanner(Expect(what="Save", absent=True))
+    _, state = await work(browser_session, tmp_path / "gone", gone, Mumbling({}))
+    assert "cannot be read" in (state.steps[0].error or "") and state.steps[0].performed is None
 
 
 async def test_reading_and_expecting(browser_session: Session, tmp_path: Path) -> None:

@@ -54,62 +54,38 @@ def stir(model: torch.nn.Module) -> None:
             parameter.data.add_(torch.randn_like(parameter) * 0.2)
 
 
-def test_clip_tower() -> None:
+SIDES = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "image_size": 42, "patch_size": 14}
+RENAMED = {
+    "vision_model.": "", "encoder.": "", "embeddings.position_embedding.weight": "positional_embedding", "embeddings.": "", "pre_layrnorm": "pre_ln",
+    "out_proj": "o_proj",
+}  # fmt: skip
+"""transformers' names of what a tower has, and the published ones."""
+
+
+@pytest.mark.parametrize("clip", [True, False], ids=["clip", "siglip"])
+def test_towers(clip: bool) -> None:
     torch.manual_seed(0)
-    theirs = hf.CLIPVisionModel(
-        hf.CLIPVisionConfig(
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=4,
-            num_attention_heads=2,
-            image_size=42,
-            patch_size=14,
-        )
-    ).eval()
-    stir(theirs)
-    config = ClipTower(width=32, heads=2, head_dim=16, hidden=64, blocks=4, positions=10, features=(2, 0))
-    ours = VisionTower(config).eval()
-    weights = theirs.state_dict()
-    renamed = {
-        key.removeprefix("vision_model.").removeprefix("encoder.").replace("embeddings.position_embedding.weight", "positional_embedding").replace("embeddings.class_embedding", "class_embedding").replace("pre_layrnorm", "pre_ln").replace("out_proj", "o_proj"): value
-        for key, value in weights.items()
-        if "post_layernorm" not in key and "position_ids" not in key
-    }  # fmt: skip
-    kernel = renamed.pop("embeddings.patch_embedding.weight")
-    renamed["patch_embedding.weight"] = kernel.permute(0, 2, 3, 1).reshape(32, 588)
-    filled(ours, renamed, "tower.", ANY)
+    theirs: Any
+    shared = {"width": 32, "heads": 2, "head_dim": 16, "hidden": 64, "blocks": 4, "features": (2, 0)}
+    if clip:
+        theirs = hf.CLIPVisionModel(hf.CLIPVisionConfig(**SIDES, num_hidden_layers=4))
+        ours = VisionTower(ClipTower(**shared, positions=10))
+    else:
+        theirs = hf.SiglipVisionModel(hf.SiglipVisionConfig(**SIDES, num_hidden_layers=4))
+        ours = VisionTower(SiglipTower(**shared, positions=9))
+    stir(theirs.eval())
+    weights = {}
+    for key, value in theirs.state_dict().items():
+        if not any(unused in key for unused in ("post_layernorm", "position_ids", "head.")):
+            for theirs_name, published_name in RENAMED.items():
+                key = key.replace(theirs_name, published_name)
+            # a convolution whose windows do not overlap is a product over patches in (row, column, channel) order
+            weights[key] = value.permute(0, 2, 3, 1).reshape(32, 588) if key == "patch_embedding.weight" else value
+    filled(ours, weights, "tower.", ANY)
     pictures, flat = patches(2)
     with torch.inference_mode():
         hidden = theirs(pictures, output_hidden_states=True).hidden_states
-        assert same(ours(flat), torch.cat([hidden[3][:, 1:], hidden[1][:, 1:]], -1))
-
-
-def test_siglip_tower() -> None:
-    torch.manual_seed(0)
-    theirs = hf.SiglipVisionModel(
-        hf.SiglipVisionConfig(
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            image_size=42,
-            patch_size=14,
-        )
-    ).eval()
-    stir(theirs)
-    config = SiglipTower(width=32, heads=2, head_dim=16, hidden=64, blocks=3, positions=9, features=(2, 1))
-    ours = VisionTower(config).eval()
-    renamed = {
-        key.removeprefix("vision_model.").removeprefix("encoder.").replace("embeddings.position_embedding.weight", "positional_embedding").replace("embeddings.patch_embedding", "patch_embedding").replace("out_proj", "o_proj"): value
-        for key, value in theirs.state_dict().items()
-        if "post_layernorm" not in key and "head." not in key and "position_ids" not in key
-    }  # fmt: skip
-    renamed["patch_embedding.weight"] = renamed["patch_embedding.weight"].permute(0, 2, 3, 1).reshape(32, 588)
-    filled(ours, renamed, "tower.", ANY)
-    pictures, flat = patches(2)
-    with torch.inference_mode():
-        hidden = theirs(pictures, output_hidden_states=True).hidden_states
-        assert same(ours(flat), torch.cat([hidden[3], hidden[2]], -1))
+        assert same(ours.eval()(flat), torch.cat([hidden[3][:, int(clip) :], hidden[1][:, int(clip) :]], -1))
 
 
 COMMON = {

@@ -4,7 +4,6 @@ import base64
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,21 +16,20 @@ PICTURE = Path(__file__).parent.parent / "docs" / "points.png"
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url() -> Iterator[str]:
     """A server of our own on a free port."""
-    log = tmp_path_factory.mktemp("serve") / "log.txt"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "deixis.agent.cli", "serve", "--port", "0"], stderr=file, stdout=file
-        )
+    command = [sys.executable, "-m", "deixis.agent.cli", "serve", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    said = []
     try:
-        for _ in range(600):
-            lines = [line for line in log.read_text().splitlines() if "running on http://" in line]
-            if lines:
+        for line in process.stderr:
+            said.append(line)
+            if "running on http://" in line:
                 break
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-        yield lines[0].partition("running on ")[2].split()[0] + "/v1"
+        else:
+            pytest.fail("".join(said))
+        yield said[-1].partition("running on ")[2].split()[0] + "/v1"
     finally:
         process.terminate()
         process.wait(timeout=20)
@@ -67,6 +65,7 @@ def test_other_frameworks_can_point_with_it(url: str) -> None:
         ([], 1, "a list whose last message"),
         ([{"role": "user", "content": "the Save button"}], 1, "one picture and words"),
         ([{"role": "user", "content": content("")}], 1, "one picture and words"),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": "x.png"}, {"type": "text", "text": "x"}]}], 1, "data URL"),
         ([{"role": "user", "content": content("x", b"no picture")}], 1, "not an image"),
         ([{"role": "user", "content": content("x")}], 40, "scale 40"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/y.png"}}, {"type": "text", "text": "x"}]}], 1, "data URL"),

@@ -60,7 +60,7 @@ def cut(image: Image.Image, config: CropConfig, tokens: ImageTokens) -> Patches:
     grid, shared = config.grid, sum(config.margins)
     window, margin = (grid - shared) * config.patch, shared * config.patch
     rows, columns = tiling(height - margin, width - margin, window, config.most)
-    small, small_real = _fitted(picture, (config.size, config.size), config)
+    small, _ = _fitted(picture, (config.size, config.size), config)
     canvas, canvas_real = _fitted(picture, (rows * window + margin, columns * window + margin), config)
     pixels = torch.cat([_windows(small, config.size, window), _windows(canvas, config.size, window)])
     whole, parts = _pooled(torch.arange(grid * grid).view(grid, grid)), _pooled(_once(rows, columns, config))
@@ -71,7 +71,6 @@ def cut(image: Image.Image, config: CropConfig, tokens: ImageTokens) -> Patches:
         shares = _patches(_windows(canvas_real, config.size, window), config.patch).mean(-1)
         # The reference puts the small image's row last though its crop comes first; published weights learned it so.
         real = torch.cat([shares, -torch.ones(1, grid * grid)])
-        del small_real
     return Patches(_patches(pixels, config.patch), real, pooling, grids, prompt_of(grids, config, tokens))
 
 

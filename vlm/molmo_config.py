@@ -45,7 +45,7 @@ class _Tower(_Config):
     head_dim: int
     hidden: int
     blocks: int
-    """As many as are needed for the deepest feature, not as many as were trained."""
+    """As many as the weights hold; those above the deepest feature are not run."""
     positions: int
     patch: int = 14
     norm_eps: float

@@ -43,9 +43,7 @@ def application(pointer: NanoPointer) -> Starlette:
 
     async def chat(request: Request) -> Response:
         try:
-            if int(request.headers.get("content-length") or 0) > LARGEST:
-                raise UsageError(f"the request is larger than {LARGEST // 1_000_000} MB")
-            body = _parsed(await request.body())
+            body = _parsed(await _received(request))
             screenshot, target = asked(body)
             async with turn:
                 found = await asyncio.to_thread(lambda: pointer.point_many(screenshot, [target])[0])
@@ -75,7 +73,8 @@ def asked(body: dict[str, Any]) -> tuple[Screenshot, str]:
         raise UsageError("messages: a list whose last message holds a picture and words")
     content = messages[-1].get("content")
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    urls = [str((part.get("image_url") or {}).get("url")) for part in parts if part.get("type") == "image_url"]
+    pictures = [part.get("image_url") for part in parts if part.get("type") == "image_url"]
+    urls = [str(picture.get("url") if isinstance(picture, dict) else picture) for picture in pictures]
     words = " ".join(str(part.get("text") or "") for part in parts if part.get("type") == "text").strip()
     if len(urls) != 1 or not words:
         raise UsageError(
@@ -95,6 +94,16 @@ def asked(body: dict[str, Any]) -> tuple[Screenshot, str]:
     image.save(buffer, "PNG", compress_level=1)
     width, height = (max(1, round(side / scale)) for side in image.size)
     return Screenshot(png=buffer.getvalue(), width=width, height=height), words
+
+
+async def _received(request: Request) -> bytes:
+    """The body, read no further than may be stored."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > LARGEST:
+            raise UsageError(f"the request is larger than {LARGEST // 1_000_000} MB")
+    return bytes(data)
 
 
 def _parsed(data: bytes) -> dict[str, Any]:
