@@ -222,9 +222,8 @@ def point(
                 )
             )
         else:
-            print(
-                f"{found.target}: " + (f"{x:g} {y:g}" if x is not None else "not found") + f"  ({found.confidence:.0%})"
-            )
+            nowhere = "no readable answer" if found.unreadable else "not found"
+            print(f"{found.target}: " + (f"{x:g} {y:g}" if x is not None else nowhere) + f"  ({found.confidence:.0%})")
         if found.unreadable:
             console.print(f"{found.target}: {found.unreadable}", markup=False, highlight=False, soft_wrap=True)
     if save:

@@ -413,7 +413,9 @@ def family_of(model: str) -> Family:
         if model == family.name or re.fullmatch(f"(?:{family.pattern}){SUFFIXES}", last.lower()):
             return family
     names = ", ".join(family.name for family in FAMILIES)
-    raise UsageError(f"how {model!r} names places is not known: give the family whose frame it shares ({names})")
+    raise UsageError(
+        f"how {model!r} names places is not known: give the family whose frame it shares, as MODEL=FAMILY@URL ({names})"
+    )
 
 
 def read(text: str, family: Family, resize: Resize) -> Found:
