@@ -26,19 +26,23 @@ T = TypeVar("T")
 
 @lru_cache(maxsize=2)
 def load_pointer(model: str | None = None) -> Pointer:
-    """The embedded model, a weights file, or a model on a server; kept, so that a second agent starts at once."""
+    """The embedded model, a weights file, a folder of a published model, or one on a server; kept, so that a second agent starts at once."""
     if model and "@http" in model:
-        from deixis.vlm.remote import RemotePointer
+        from deixis.vlm.remote import pointer_at
 
-        return RemotePointer.named(model)
+        return pointer_at(model)
     from deixis.vlm.pointer import NanoPointer
 
     if model in (None, "nano", "deixis-nano"):
         return NanoPointer()
     path = Path(model)
-    if path.suffix != ".safetensors":
-        raise UsageError(f"--model {model!r} is neither 'nano' nor a .safetensors file nor MODEL@URL")
-    return NanoPointer(path)
+    if path.suffix == ".safetensors":
+        return NanoPointer(path)
+    if path.is_dir() or "/" in model or "=" in model:
+        from deixis.vlm import local
+
+        return local.load(model)
+    raise UsageError(f"--model {model!r} is neither 'nano' nor a .safetensors file, a FOLDER of weights or MODEL@URL")
 
 
 def is_url(text: str) -> bool:

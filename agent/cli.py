@@ -1,4 +1,4 @@
-"""The command line: `deixis run | point | show | setup | models | doctor | serve | bench`.
+"""The command line: `deixis run | point | ask | show | setup | models | doctor | serve | bench`.
 
 Standard output carries results only; progress and messages go to standard error. Exit status: 0 finished, 1 not
 finished or not found, 2 wrong arguments, 3 no browser or no weights, 130 interrupted. Heavy modules are loaded inside
@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from deixis.agent.state import Episode, Outcome, Step
 from deixis.browser.actions import describe
@@ -29,6 +30,8 @@ app = typer.Typer(
 )
 bench = typer.Typer(help="Measures a model; whatever the score, the exit status is 0.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
+models = typer.Typer(invoke_without_command=True)
+app.add_typer(models, name="models")
 console = Console(stderr=True)
 INTERRUPTED = 130
 
@@ -95,7 +98,9 @@ def _variables(pairs: list[str]) -> dict[str, str]:
 
 Model = Annotated[
     str | None,
-    typer.Option(help="nano, a .safetensors file of the same kind, or MODEL@URL of an OpenAI-compatible server."),
+    typer.Option(
+        help="nano, a .safetensors file of its kind, a FOLDER of published weights, or MODEL@URL of a server."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Scale = Annotated[float, typer.Option(help="Device pixels per CSS pixel.")]
@@ -109,8 +114,13 @@ def run(
     script: Annotated[Path | None, typer.Option(help="A YAML file of steps, instead of a task.")] = None,
     var: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a {NAME} in the task; repeatable.")] = None,
     model: Model = None,
+    planner: Annotated[
+        str, typer.Option(help="instructions: plain English, no language model. molmoweb: --model plans each step.")
+    ] = "instructions",
     max_steps: Annotated[int, typer.Option(min=1)] = 60,
     max_seconds: Annotated[float, typer.Option(min=1)] = 900,
+    max_requests: Annotated[int | None, typer.Option(min=1, help="Of a model on a server.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Of a model on a server, prompts included.")] = None,
     viewport: Viewport = "1280x720",
     scale: Scale = 1.0,
     locale: Annotated[str | None, typer.Option(help="For example de-DE.")] = None,
@@ -125,17 +135,26 @@ def run(
     from deixis.agent.api import Agent, Run
     from deixis.agent.loop import Limits
     from deixis.agent.planner import InstructionPlanner
+    from deixis.agent.protocols import Planner, Pointer
     from deixis.browser.session import SessionConfig
 
+    pointer: str | Pointer | None
     variables = _variables(var or [])
     if (task is None) == (script is None):
         raise UsageError("give either a task in words or --script FILE")
-    planner = (
-        InstructionPlanner.from_script(script, variables)
-        if script
-        else InstructionPlanner.from_text(task or "", variables)
-    )
-    start = url or planner.url
+    thinker: Planner
+    pointer = _with_budget(model, max_requests, max_tokens)
+    if planner == "molmoweb":
+        thinker = _molmoweb(pointer, task)
+    elif planner == "instructions":
+        thinker = (
+            InstructionPlanner.from_script(script, variables)
+            if script
+            else InstructionPlanner.from_text(task or "", variables)
+        )
+    else:
+        raise UsageError(f"--planner {planner!r} is neither 'instructions' nor 'molmoweb'")
+    start = url or getattr(thinker, "url", None)
     if not start:
         raise UsageError("--url is missing: where should the task begin?")
     width, height = _pair(viewport)
@@ -147,13 +166,38 @@ def run(
         limits=Limits(max_steps=max_steps, max_seconds=max_seconds, gate=not no_gate),
         save_storage_state=save_storage_state,
     )
-    agent = Agent(model, session, options)
+    agent = Agent(pointer, session, options)
     try:
-        episode = agent.run_sync(planner, start, on_step=progress())
+        episode = agent.run_sync(thinker, start, on_step=progress())
     finally:
         if agent.folder and (agent.folder / "report.html").exists():
             console.print(f"report: {agent.folder / 'report.html'}", highlight=False, soft_wrap=True)
     _conclude(episode, as_json)
+
+
+def _with_budget(model: str | None, requests: int | None, tokens: int | None) -> Any:
+    """The model as Agent takes it: by its name, or, with a budget, the pointer."""
+    if requests is None and tokens is None:
+        return model
+    from deixis.vlm.remote import Budget, pointer_at
+
+    if not model or "@" not in model:
+        raise UsageError("--max-requests and --max-tokens are for a model on a server: --model MODEL@URL")
+    return pointer_at(model, Budget(requests=requests, tokens=tokens))
+
+
+def _molmoweb(model: Any, task: str | None) -> Any:
+    """The planner; its model also points, for targets in words."""
+    from deixis.agent.api import load_pointer
+    from deixis.agent.molmoweb import MolmoWebPlanner
+    from deixis.vlm.prompted import PromptedPointer
+
+    if not task:
+        raise UsageError("--planner molmoweb takes a task in words, not a script")
+    pointer = load_pointer(model) if model is None or isinstance(model, str) else model
+    if not isinstance(pointer, PromptedPointer) or pointer.family.name != "MolmoWeb":
+        raise UsageError("--planner molmoweb needs --model allenai/MolmoWeb-8B@URL or a folder of its weights")
+    return MolmoWebPlanner(pointer.talker, task)
 
 
 def progress() -> Callable[[Step], None]:
@@ -232,6 +276,35 @@ def point(
 
 
 @app.command()
+def ask(
+    place: Annotated[str, typer.Argument(metavar="IMAGE|URL", help="A picture, or a page to open.")],
+    question: Annotated[str, typer.Argument(help="Anything about what is on it.")],
+    model: Annotated[str | None, typer.Option(help="A FOLDER of weights, a fetched id, or MODEL@URL.")] = None,
+    scale: Scale = 1.0,
+    viewport: Viewport = "1280x720",
+) -> None:
+    """Asks a model about a picture; deixis-nano only reads the line that the question names."""
+    from deixis.agent import picture
+    from deixis.agent.api import in_own_loop, is_url, load_pointer
+    from deixis.vlm.prompted import PromptedPointer
+
+    pointer = load_pointer(model)
+    screenshot = (
+        in_own_loop(picture.of_page(place, *_pair(viewport), scale))
+        if is_url(place)
+        else picture.from_file(Path(place), scale)
+    )
+    if isinstance(pointer, PromptedPointer):
+        print(pointer.ask(screenshot, question))
+        return
+    reading = pointer.read(screenshot, question)  # type: ignore[attr-defined]
+    if not reading.text:
+        console.print(f"deixis-nano reads nothing at {question!r}; --model names one that answers questions")
+        raise typer.Exit(1)
+    print(reading.text)
+
+
+@app.command()
 def show(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
     """Opens the report of a run, making it first if it is missing."""
     from deixis.agent.report import write_report
@@ -260,18 +333,66 @@ def setup() -> None:
         console.print("Noto Sans is not installed: pages may be drawn in a font the model knows less (fonts-noto-core)")
 
 
-@app.command()
-def models(as_json: Json = False) -> None:
-    """Lists the models at hand."""
-    from deixis.vlm import checkpoint
-
-    path = checkpoint.embedded()
-    row = checkpoint.about(path)
-    if as_json:
-        print(json.dumps(row._asdict()))
+@models.callback()
+def list_models(context: typer.Context, as_json: Json = False) -> None:
+    """Lists the models that are known: sizes, licences, what they can do, whether this machine can hold them."""
+    if context.invoked_subcommand:
         return
-    size = f"{row.parameters / 1e6:.1f} M parameters, {row.bytes / 1e6:.0f} MB"
-    print(f"{row.id}  {size}, {row.licence}, runs on the CPU; in the package")
+    from deixis.vlm import catalogue, checkpoint, local
+
+    own = checkpoint.about(checkpoint.embedded())
+    rows: list[dict[str, Any]] = [
+        {
+            "id": row.id, "parameters": int(row.billions * 1e9), "licence": row.licence, "parts": row.parts, "does": row.does,
+            "frame": catalogue.frame_in_words(row.family.frame), "memory_gib": round(row.gigabytes(), 1), "runs_here": catalogue.runs_here(row),
+            "fetched": local.folder_of(row.id) is not None,
+        } for row in catalogue.KNOWN
+    ]  # fmt: skip
+    if as_json:
+        print(json.dumps([own._asdict() | {"fetched": True, "runs_here": True}, *rows]))
+        return
+    size = f"{own.parameters / 1e6:.1f} M parameters, {own.bytes / 1e6:.0f} MB"
+    print(f"{own.id}  {size}, {own.licence}, runs on the CPU; in the package")
+    table = Table("id", "parameters", "licence", "does", "frame", "memory", "here", box=None, pad_edge=False)
+    for row in rows:
+        here = "fetched" if row["fetched"] else "fits" if row["runs_here"] else "too big"
+        billions = f"{row['parameters'] / 1e9:g} B"
+        memory = f"{row['memory_gib']:g} GiB"
+        table.add_row(row["id"], billions, row["licence"], row["does"], row["frame"], memory, here)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@models.command("show")
+def show_model(name: Annotated[str, typer.Argument(metavar="ID", help="As `deixis models` lists it.")]) -> None:
+    """What a model is made of, how it points, and the command that serves it."""
+    from deixis.vlm import catalogue, local
+    from deixis.vlm.prompted import askable, question_for
+
+    row = catalogue.known(name)
+    if row is None:
+        raise UsageError(f"no model {name!r} is known: `deixis models` lists them")
+    family, folder = askable(row.family), local.folder_of(row.id)
+    print(f"{row.id}: {row.billions:g} B parameters, {row.licence}")
+    print(f"parts:   {row.parts}")
+    print(f"does:    {row.does}")
+    print(f"frame:   {catalogue.frame_in_words(row.family.frame)}, written as {family.form}")
+    print(f"asked:   {question_for(family, 'TARGET')!r}")
+    print(f"source:  {family.source}")
+    print(f"memory:  {row.gigabytes():.1f} GiB in bfloat16; this machine has {catalogue.memory():.0f}")
+    print(f"weights: {folder or f'deixis models fetch {row.id}'}")
+    print(f"serve:   {catalogue.serving(row)}")
+    print(f"use:     --model {row.id}@http://127.0.0.1:8000/v1, or --model {row.id} once fetched")
+
+
+@models.command("fetch")
+def fetch_model(name: Annotated[str, typer.Argument(metavar="ID", help="owner/name on the hub.")]) -> None:
+    """Fetches a model's weights; a second start goes on where the first stopped."""
+    from deixis.vlm import hub
+
+    def tell(file: str, size: int) -> None:
+        console.print(f"{file}  {size / 1e6:.1f} MB", highlight=False)
+
+    print(hub.fetch(name, tell))
 
 
 @app.command()

@@ -12,11 +12,13 @@ from typing import Literal, NamedTuple
 
 from deixis.agent.protocols import Pointer
 from deixis.browser.actions import BrowserAction, Check, Click, Drag, Hover, Scroll, Select, Type, Upload
-from deixis.browser.types import Change, Hit, Point, Pointing, Screenshot
+from deixis.browser.types import Box, Change, Hit, Point, Pointing, Screenshot
 
-Source = Literal["first", "alternative", "second_look"]
+Source = Literal["first", "beside", "alternative", "second_look"]
 WORTH_A_TRY = 0.1
 """Confidence from which a target is tried though it does not count as found, where the gate is strict."""
+BESIDE = (20.0, 56.0)
+"""CSS pixels from the edge of words to the field or box that they may name."""
 CHECKABLE = {"checkbox", "radio", "switch", "menuitemcheckbox", "menuitemradio", "option"}
 
 
@@ -30,8 +32,9 @@ class Guess(NamedTuple):
 class Grounding:
     """The guesses for one target on one screenshot, best first, made as they are asked for."""
 
-    def __init__(self, pointer: Pointer, screenshot: Screenshot, target: str) -> None:
-        self.pointer, self.screenshot, self.target = pointer, screenshot, target
+    def __init__(self, pointer: Pointer, screenshot: Screenshot, target: str, named: bool = False) -> None:
+        """named: the target is a control that has its name beside it, if at all."""
+        self.pointer, self.screenshot, self.target, self.named = pointer, screenshot, target, named
         self.seconds = 0.0
         self.answer: Pointing | None = None
 
@@ -44,11 +47,14 @@ class Grounding:
         return answers[0]
 
     async def guesses(self) -> AsyncIterator[Guess]:
-        """The first point, a second look around it, then the next-best points; the look comes early when unsure."""
+        """The first point, what is beside it, a second look around it, then the next-best points."""
         first = await self.first()
         if first.point is None:
             return
         yield Guess("first", first)
+        if self.named and first.found and first.box is not None:  # its name or its button may have been taken for it
+            for point in beside(first.box, self.screenshot):
+                yield Guess("beside", first.model_copy(update={"point": point, "box": None}))
         look = await self._second_look(first)
         if look is not None:
             yield Guess("second_look", look)
@@ -70,6 +76,15 @@ class Grounding:
         return None if same else seen
 
 
+def beside(box: Box, screenshot: Screenshot) -> list[Point]:
+    """Places on the screen where a field or box stands whose name is in this box, the nearest first."""
+    x, y = box.centre.x, box.centre.y
+    points = []
+    for far in BESIDE:
+        points += [Point(x=box.x1 + far, y=y), Point(x=x, y=box.y1 + far), Point(x=box.x0 - far, y=y)]
+    return [point for point in points if 0 <= point.x < screenshot.width and 0 <= point.y < screenshot.height]
+
+
 def words_in(action: BrowserAction) -> list[tuple[str, str]]:
     """(field, words) of every target that still has to be found."""
     fields = ("target", "start", "end")
@@ -82,9 +97,13 @@ def at(action: BrowserAction, field: str, point: Point) -> BrowserAction:
     return action.model_copy(update={field: point})
 
 
+NAMED = Check | Select | Type | Upload
+"""Actions on a field, a box or a list: the gate lets nothing else pass."""
+
+
 def worth_a_try(action: BrowserAction, pointing: Pointing, gate: bool) -> bool:
-    """Whether to act on a point: it counts as found, or the gate lets only a field, a box or a list pass there."""
-    strict = gate and isinstance(action, Check | Select | Type | Upload)
+    """Whether to act on a point: it counts as found, or the gate is strict."""
+    strict = gate and isinstance(action, NAMED)
     return pointing.found or (strict and pointing.confidence >= WORTH_A_TRY)
 
 

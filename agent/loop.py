@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from deixis.agent import ground
-from deixis.agent.protocols import Browser, Planner, Pointer
+from deixis.agent.protocols import Browser, Planner, Pointer, Reader
 from deixis.agent.state import NOT_FOUND, Attempt, Outcome, Step, TaskState, Timings
 from deixis.browser.actions import (
     Action,
@@ -29,12 +29,15 @@ from deixis.browser.actions import (
     Wait,
 )
 from deixis.browser.errors import ActionError
-from deixis.browser.types import Change, Frozen, Hit, Pointing, Reading, Screenshot
+from deixis.browser.types import Change, Frozen, Hit, Point, Pointing, Reading, Screenshot
 
 MAX_ATTEMPTS = 4
+"""Places tried for a target; what is beside one of them costs no more than a hit-test."""
 SETTLED = Check | Drag | Hover | Select | Type
 """Actions that may rightly change nothing: trying them elsewhere would type the same text into another field."""
 EXPECT_SECONDS = 4.0
+LEGIBLE = 0.6
+"""Confidence in the letters from which a text read from pixels is taken; below, the page is asked too."""
 CYCLE = 6
 """So many equal steps in a row that change nothing end the run."""
 
@@ -161,14 +164,15 @@ class Loop:
                 done.error = not_found(target, found)
                 return
             action = ground.at(action, name, found.point)
-        grounding = ground.Grounding(self.pointer, screenshot, words[0][1])
+        named = self.limits.gate and isinstance(action, ground.NAMED)
+        grounding = ground.Grounding(self.pointer, screenshot, words[0][1], named)
         async for guess in grounding.guesses():
             done.seconds["pointing"] += grounding.seconds
             grounding.seconds = 0.0
             if guess.source == "first" and not ground.worth_a_try(action, guess.pointing, self.limits.gate):
                 done.pointing, done.error = guess.pointing, not_found(words[0][1], guess.pointing)
                 return
-            if await self._attempt(action, words[0][0], guess, done) or len(done.attempts) >= MAX_ATTEMPTS:
+            if await self._attempt(action, words[0][0], guess, done) or _places(done.attempts) >= MAX_ATTEMPTS:
                 break
         if done.performed is None:
             nowhere = not_found(words[0][1], grounding.answer)
@@ -215,7 +219,26 @@ class Loop:
         if not found.found or found.point is None:
             done.error = not_found(action.question, found)
             return
-        done.reading, done.performed = await self.browser.read_dom(found.point), action
+        reading = await self._seen(screenshot, found.point, done)
+        if reading is None or reading.confidence < LEGIBLE:
+            reading = await self._told(found.point) or reading
+        if reading is None:
+            done.error = f"nothing is written at {action.question!r}"
+            return
+        done.reading, done.performed = reading, action
+
+    async def _seen(self, screenshot: Screenshot, point: Point, done: Done) -> Reading | None:
+        """The line of text at a point, from the pixels; None when there is none, or nobody who can read."""
+        if not isinstance(self.pointer, Reader):
+            return None
+        start = perf_counter()
+        reading = await asyncio.to_thread(self.pointer.read_at, screenshot, point)
+        done.seconds["pointing"] += perf_counter() - start
+        return reading if reading.text else None
+
+    async def _told(self, point: Point) -> Reading | None:
+        """What the page says is written there; None where the page must not be asked."""
+        return await self.browser.read_dom(point) if self.limits.gate else None
 
     async def _expect(self, action: Expect, screenshot: Screenshot, done: Done) -> None:
         """Looks until it holds, for a few seconds at most: a page may still be on its way."""
@@ -241,8 +264,9 @@ class Loop:
                 return f"{action.what!r} is {'still' if action.absent else 'not'} on the screen"
             return None
         points = [p for p in (found.point, *(c.point for c in found.alternatives)) if p is not None]
-        readings = [await self.browser.read_dom(point) for point in points]
-        done.reading = next((r for r in readings if _same(action.text, r.text)), readings[0] if readings else None)
+        readings = [r for p in points for r in (await self._seen(screenshot, p, done), await self._told(p))]
+        seen = [reading for reading in readings if reading is not None]
+        done.reading = next((r for r in seen if _same(action.text, r.text)), seen[0] if seen else None)
         holds = done.reading is not None and _same(action.text, done.reading.text)
         if holds != action.absent:
             return None
@@ -277,6 +301,10 @@ def no_point(target: str, attempts: list[Attempt]) -> str:
     if not first.hit.enabled and first.refused:
         return first.refused
     return f"{not_found(target, first.pointing)}: {first.refused}"
+
+
+def _places(attempts: list[Attempt]) -> int:
+    return sum(attempt.source != "beside" for attempt in attempts)
 
 
 def _same(wanted: str, text: str) -> bool:

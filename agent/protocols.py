@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from deixis.agent.state import TaskState
 from deixis.browser.actions import Action, BrowserAction
@@ -24,6 +24,13 @@ class Pointer(Protocol):
     weights_sha256: str
 
     def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]: ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A pointer that can also read the line of text at a point, from the pixels; empty when nothing is written there."""
+
+    def read_at(self, screenshot: Screenshot, point: Point, confidence: float = 1.0) -> Reading: ...
 
 
 class Spent(Protocol):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
+from rapidfuzz import fuzz
 
 from deixis.agent.protocols import Pointer
 from deixis.browser.errors import SetupError, UsageError
@@ -127,7 +128,6 @@ class OcrPointer:
 
     def __init__(self, threads: int | None = None) -> None:
         try:
-            from rapidfuzz import fuzz
             from rapidocr import RapidOCR
         except ImportError as error:
             raise SetupError(f"the ocr baseline lacks {error.name!r}: pip install 'deixis[bench]'") from error

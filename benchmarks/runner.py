@@ -53,8 +53,10 @@ class Run(Frozen):
     weights_sha256: str
 
 
-def bench(path: Path, model: str | None = None, workers: int = 1, out: Path | None = None) -> dict[str, Any]:
-    """Runs a grounding set, writes results, summary and report into the folder, prints the table; the summary."""
+def bench(
+    path: Path, model: str | None = None, workers: int = 1, out: Path | None = None, quiet: bool = False
+) -> dict[str, Any]:
+    """Runs a grounding set, writes results, summary and report into the folder, prints the table unless quiet; the summary."""
     console = Console(stderr=True)
     notice = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     found = read_set(path)
@@ -68,7 +70,8 @@ def bench(path: Path, model: str | None = None, workers: int = 1, out: Path | No
         answers = in_processes(work, model, workers) if many else here(work, pointer)
         _collect(answers, results, len(todo), console)
     summary = conclude(found, folder, run, pointer if todo else None)
-    print(table(summary))
+    if not quiet:
+        print(table(summary))
     notice(f"results, summary and report: {folder}")
     return summary
 

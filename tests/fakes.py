@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from deixis.agent.state import TaskState
 from deixis.browser.actions import Action, Finish
-from deixis.browser.types import Candidate, Point, Pointing, Screenshot
+from deixis.browser.types import Candidate, Point, Pointing, Reading, Screenshot
 
 Answer = Point | list[Point] | None
 
@@ -41,6 +41,17 @@ class LookingPointer(FixedPointer):
 
     def second_look(self, screenshot: Screenshot, target: str, around: Point) -> Pointing:
         return Pointing(target=target, point=self.second, confidence=0.8, found=True, model=self.name)
+
+
+class ReadingPointer(FixedPointer):
+    """A FixedPointer that reads the same wherever it looks."""
+
+    def __init__(self, answers: dict[str, Answer], reading: Reading) -> None:
+        super().__init__(answers)
+        self.reading = reading
+
+    def read_at(self, screenshot: Screenshot, point: Point, confidence: float = 1.0) -> Reading:
+        return self.reading
 
 
 class ScriptedPlanner:

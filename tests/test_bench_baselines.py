@@ -69,7 +69,6 @@ def test_centre_and_random() -> None:
 
 def test_ocr_reads_and_points_in_css_pixels() -> None:
     pytest.importorskip("rapidocr")
-    pytest.importorskip("rapidfuzz")
     page = shot(2, (40, 40, "Username"), (40, 200, "Sign in"), (300, 200, "Register"))
     pointer = OcrPointer(threads=1)
     sign_in, zebra = pointer.point_many(page, ["click the 'Sign in' button", "Quarterly zebra statistics"])

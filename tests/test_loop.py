@@ -12,8 +12,8 @@ from deixis.agent.protocols import Planner, Pointer
 from deixis.agent.state import Outcome, Step, TaskState
 from deixis.browser.actions import Click, Expect, Press, Read, Type
 from deixis.browser.session import Session
-from deixis.browser.types import Point, Pointing
-from tests.fakes import FixedPointer, LookingPointer, ScriptedPlanner
+from deixis.browser.types import Box, Point, Pointing, Reading
+from tests.fakes import FixedPointer, LookingPointer, ReadingPointer, ScriptedPlanner
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -78,6 +78,25 @@ async def test_all_refused_is_an_error_that_says_what_was_there(browser_session:
     assert state.steps[0].performed is None and "'Save': nothing can be typed there" in (state.steps[0].error or "")
 
 
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [(Point(x=340, y=115), "#pw"), (Point(x=-30, y=115), "#name"), (Point(x=50, y=80), "#name")],
+)
+async def test_a_field_is_found_beside_the_words_that_name_it(
+    browser_session: Session, tmp_path: Path, words: Point, field: str
+) -> None:
+    class Wordy(FixedPointer):
+        def _answer(self, target: str) -> Pointing:
+            box = Box(x0=words.x - 40, y0=words.y - 8, x1=words.x + 40, y1=words.y + 8)
+            return super()._answer(target).model_copy(update={"box": box})
+
+    pointer, page = Wordy({"Name": TEXT}), browser_session.page
+    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Type(text="Ada", target="Name")), pointer)
+    assert state.steps[0].attempts[-1].source == "beside" and await page.input_value(field) == "Ada"
+    _, state = await work(browser_session, tmp_path / "click", ScriptedPlanner(Click(target="Name")), pointer)
+    assert "beside" not in {attempt.source for attempt in state.steps[0].attempts}
+
+
 async def test_without_the_gate_the_first_point_is_clicked_whatever_is_there(
     browser_session: Session, tmp_path: Path
 ) -> None:
@@ -116,6 +135,31 @@ async def test_reading_and_expecting(browser_session: Session, tmp_path: Path) -
     assert (
         state.steps[2].reading is not None and state.steps[2].reading.source == "dom" and state.steps[2].changed is None
     )
+
+
+@pytest.mark.parametrize(
+    ("seen", "gate", "text", "source"),
+    [
+        (Reading(text="saved!", confidence=0.9), True, "saved!", "pixels"),
+        (Reading(text="5aved", confidence=0.3), True, "saved", "dom"),  # not legible: the page is asked
+        (Reading(text="5aved", confidence=0.3), False, "5aved", "pixels"),  # and must not be asked
+        (Reading(text=""), True, "saved", "dom"),
+    ],
+)
+async def test_text_is_read_from_pixels_where_it_is_legible(
+    browser_session: Session, tmp_path: Path, seen: Reading, gate: bool, text: str, source: str
+) -> None:
+    planner = ScriptedPlanner(Click(target="Save"), Read(question="the result"))
+    pointer = ReadingPointer({"Save": SAVE, "the result": OUT}, seen)
+    _, state = await work(browser_session, tmp_path, planner, pointer, Limits(gate=gate))
+    reading = state.steps[1].reading
+    assert reading is not None and (reading.text, reading.source) == (text, source)
+
+
+async def test_without_the_gate_what_cannot_be_read_is_an_error(browser_session: Session, tmp_path: Path) -> None:
+    pointer = ReadingPointer({"it": OUT}, Reading(text=""))
+    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Read(question="it")), pointer, Limits(gate=False))
+    assert state.steps[0].reading is None and "nothing is written at 'it'" in (state.steps[0].error or "")
 
 
 async def test_an_expectation_that_does_not_hold_fails_the_task(browser_session: Session, tmp_path: Path) -> None:

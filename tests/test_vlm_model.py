@@ -38,22 +38,22 @@ def picture(width: int = 900, height: int = 500) -> Image.Image:
 
 def test_questions_do_not_see_one_another(model: Nano) -> None:
     page = model.encode(prepare(picture(), SMALL.image))
-    alone = model.point(page, ["the Save button"])
-    among = model.point(page, ["something much longer that pads the others", "the Save button", "x"])[1:2]
+    alone = model.point(page, ["the Save button"]).cells
+    among = model.point(page, ["something much longer that pads the others", "the Save button", "x"]).cells[1:2]
     assert torch.allclose(alone, among, atol=1e-4)
 
 
 def test_a_cell_for_every_eight_pixels_and_one_for_absent(model: Nano) -> None:
     page = model.encode(prepare(picture(), SMALL.image))
-    assert page.text_keys.shape[:2] == (63, 113)
-    assert model.point(page, ["a", "b"]).shape == (2, 63 * 113 + 1)
+    assert page.keys.text.shape[:2] == (63, 113)
+    assert model.point(page, ["a", "b"]).cells.shape == (2, 63 * 113 + 1)
 
 
 def test_the_decoder_is_causal(model: Nano) -> None:
     page = model.encode(prepare(picture(), SMALL.image))
     short, long = questions(["click"], 96), questions(["click Save"], 96)
-    a = model.decoder(short.tokens, short.codes, page.cache)
-    b = model.decoder(long.tokens, long.codes, page.cache)
+    a = model.decoder(short.tokens, short.codes, short.meanings, page.cache)
+    b = model.decoder(long.tokens, long.codes, long.meanings, page.cache)
     assert torch.allclose(a[0, :4], b[0, :4], atol=1e-5)  # the fifth byte ends a word in both
 
 

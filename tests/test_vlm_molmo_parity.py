@@ -17,8 +17,9 @@ from deixis.vlm.language import Language
 from deixis.vlm.molmo import Molmo
 from deixis.vlm.molmo_config import ClipTower, Experts, LanguageConfig, SiglipTower
 from deixis.vlm.towers import VisionTower
+from tests.tiny_models import molmo2
 
-PATCH, TEXT = 130, [3, 17, 9, 40, 22, 5, 61, 80]
+TEXT = [3, 17, 9, 40, 22, 5, 61, 80]
 
 
 def patches(count: int, side: int = 42) -> tuple[Tensor, Tensor]:
@@ -192,47 +193,6 @@ def test_routing_takes_the_experts_that_the_router_likes() -> None:
         x = torch.randn(1, 9, 64)
         out = layer(x)
         assert same(ours(x), out[0] if isinstance(out, tuple) else out)
-
-
-def molmo2(norm_after: bool) -> Any:
-    """A tiny Molmo2 of transformers, as 4B and 8B are made (Qwen3) or as O-7B (OLMo 3, slow rotations in one layer)."""
-    rope: dict[str, Any] = {"rope_type": "default", "rope_theta": 1e4}
-    if norm_after:
-        rope = {
-            "rope_type": "yarn",
-            "rope_theta": 1e4,
-            "factor": 8.0,
-            "original_max_position_embeddings": 64,
-            "beta_fast": 32.0,
-            "beta_slow": 1.0,
-            "attention_factor": 1.2,
-        }
-    text = {
-        "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 4 if norm_after else 2, "head_dim": 16, "vocab_size": 128, "additional_vocab_size": 16,
-        "num_hidden_layers": 3, "intermediate_size": 96, "rope_parameters": rope, "qk_norm_type": "olmo" if norm_after else "qwen3", "norm_after": norm_after,
-        "rope_scaling_layers": [1] if norm_after else None, "max_position_embeddings": 4096,
-    }  # fmt: skip
-    vision = {
-        "hidden_size": 32,
-        "intermediate_size": 48,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "head_dim": 16,
-    }
-    adapter = {
-        "vision_feature_layer": [3, 1],
-        "hidden_size": 32,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "head_dim": 16,
-        "intermediate_size": 40,
-        "text_hidden_size": 64,
-    }
-    return hf.Molmo2Config(
-        vision_config=vision, adapter_config=adapter, text_config=text, image_start_token_id=128, image_end_token_id=129, image_patch_id=PATCH,
-        low_res_image_start_token_id=132, frame_start_token_id=135, frame_end_token_id=136,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["qwen3", "olmo3"])

@@ -14,7 +14,8 @@ from PIL import Image
 from deixis.browser.errors import BudgetSpent, OutputError, ServerError, UsageError
 from deixis.browser.types import Point, Screenshot
 from deixis.vlm.families import FAMILIES, family_of
-from deixis.vlm.remote import Budget, Chat, RemotePointer, example, question_for, spelled
+from deixis.vlm.prompted import PromptedPointer, Turn, askable, example, question_for
+from deixis.vlm.remote import Budget, Chat, pointer_at, spelled
 
 Reply = tuple[int, dict[str, str], str]
 
@@ -85,10 +86,12 @@ def shot(width: int = 1280, height: int = 720, scale: float = 1.0) -> Screenshot
     return Screenshot(png=buffer.getvalue(), width=width, height=height)
 
 
-def pointer(server: Server, model: str, budget: Budget | None = None, **more: Any) -> tuple[RemotePointer, list[float]]:
+def pointer(
+    server: Server, model: str, budget: Budget | None = None, **more: Any
+) -> tuple[PromptedPointer, list[float]]:
     """A pointer whose waits are written down instead of waited."""
     waits: list[float] = []
-    return RemotePointer(Chat(server.url, model, budget=budget, sleep=waits.append, **more), family_of(model)), waits
+    return PromptedPointer(Chat(server.url, model, budget=budget, sleep=waits.append, **more), family_of(model)), waits
 
 
 @pytest.mark.parametrize(
@@ -132,9 +135,9 @@ def test_pictures_are_sent_as_the_family_wants_them(serve: Callable[..., Server]
 def test_busy_servers_are_asked_again_when_they_say(serve: Callable[..., Server]) -> None:
     server = serve(failed(429, Retry_After="7"), failed(500), (0, {}, ""), said("[1, 1]"))
     asked, waits = pointer(server, "ShowUI-2B")
-    assert asked.chat.complete([{"type": "text", "text": "hello"}]).text == "[1, 1]"
+    assert asked.talker.answer(Turn("hello")).text == "[1, 1]"
     assert waits[0] == 7.0 and len(waits) == 3 and all(0.2 < wait < 30 for wait in waits)
-    assert asked.chat.requests == 4
+    assert asked.talker.requests == 4
 
 
 def test_a_server_that_wants_an_hour_is_not_waited_for(serve: Callable[..., Server]) -> None:
@@ -142,7 +145,7 @@ def test_a_server_that_wants_an_hour_is_not_waited_for(serve: Callable[..., Serv
     asked, waits = pointer(server, "ShowUI-2B")
     with pytest.raises(ServerError, match=r"429 quota; it asks to wait 3600 s"):
         asked.point(shot(), "Save")
-    assert waits == [] and asked.chat.requests == 1
+    assert waits == [] and asked.talker.requests == 1
 
 
 def test_what_cannot_get_better_is_not_asked_again(serve: Callable[..., Server]) -> None:
@@ -163,7 +166,7 @@ def test_a_server_that_fails_for_good_is_named(serve: Callable[..., Server]) -> 
 
 
 def test_nobody_there() -> None:
-    asked = RemotePointer(Chat("http://127.0.0.1:9/v1", "ShowUI-2B", sleep=lambda _: None), family_of("ShowUI-2B"))
+    asked = PromptedPointer(Chat("http://127.0.0.1:9/v1", "ShowUI-2B", sleep=lambda _: None), family_of("ShowUI-2B"))
     with pytest.raises(ServerError, match="ConnectError"):
         asked.point(shot(), "Save")
 
@@ -186,7 +189,7 @@ def test_what_was_cut_off_says_so(serve: Callable[..., Server]) -> None:
 def test_an_unreadable_answer_costs_the_others_nothing(serve: Callable[..., Server]) -> None:
     server = serve(said("somewhere on the left"), said("[0.5, 0.5]"))
     asked, _ = pointer(server, "ShowUI-2B")
-    asked.at_once = 1
+    asked.talker.at_once = 1
     first, second = asked.point_many(shot(), ["a", "b"])
     assert first.point is None and not first.found and "somewhere on the left" in first.unreadable
     assert second.point == Point(x=640, y=360) and not second.unreadable
@@ -224,12 +227,16 @@ def test_names_of_models_on_servers() -> None:
         with pytest.raises(UsageError):
             spelled(wrong)
     with pytest.raises(UsageError, match="not known"):
-        RemotePointer.named("unheard-of@http://127.0.0.1:9/v1")
+        pointer_at("unheard-of@http://127.0.0.1:9/v1")
 
 
-def test_every_family_that_points_can_be_asked() -> None:
+def test_every_family_but_those_with_a_head_can_be_asked() -> None:
     for family in FAMILIES:
-        if family.form is None or family.frame is None or family.form in ("pointer_head", "patch_index"):
+        if family.form in ("pointer_head", "patch_index"):
             continue
-        assert "the Save button" in question_for(family, "the Save button")
-        assert example(family)
+        asked = askable(family)
+        assert "the Save button" in question_for(asked, "the Save button") and example(asked)
+    told = question_for(askable(family_of("Llama-3.2-11B-Vision")), "Save")
+    assert "1000" in told and '{"x": 400' in told
+    with pytest.raises(UsageError, match="a head of its own"):
+        askable(family_of("MolmoPoint-8B"))

@@ -1,20 +1,22 @@
 """Weights on disk: safetensors in half precision, with the config and a format version in the metadata. No pickles."""
 
 import hashlib
+import math
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from deixis.browser.errors import SetupError
+from deixis.vlm import lexicon, meaning
 from deixis.vlm.config import NanoConfig
 from deixis.vlm.model import Nano
+from deixis.vlm.reader import ReaderConfig, Strips
 
-EMBEDDED = "nano.safetensors"
+EMBEDDED, READER = "nano.safetensors", "reader.safetensors"
 
 
 def save(model: Nano, config: NanoConfig, path: Path) -> None:
@@ -50,6 +52,28 @@ def load(path: Path) -> Nano:
     return model.eval().requires_grad_(False)
 
 
+def save_reader(model: Strips, path: Path) -> None:
+    """Writes the line reader's weights as float16."""
+    tensors = {name: tensor.detach().half().contiguous() for name, tensor in model.state_dict().items()}
+    part = path.with_suffix(".part")
+    save_file(tensors, part, metadata={"format": "deixis-reader", "config": model.config.model_dump_json()})
+    part.replace(path)
+
+
+def load_reader(path: Path) -> Strips:
+    """The line reader of a weights file; SetupError when it cannot be used."""
+    try:
+        with safe_open(path, "pt") as file:
+            config = ReaderConfig.model_validate_json((file.metadata() or {})["config"])
+            model = Strips(config)
+            model.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+    except (KeyError, ValidationError, RuntimeError, OSError, SafetensorError) as error:
+        raise SetupError(
+            f"{str(path)!r} holds no reader of this version ({str(error).splitlines()[0]}): reinstall deixis"
+        ) from error
+    return model.eval().requires_grad_(False)
+
+
 def embedded() -> Path:
     """The weights that come with the package."""
     with as_file(files("deixis.vlm") / EMBEDDED) as path:
@@ -70,9 +94,12 @@ class About(NamedTuple):
 
 
 def about(path: Path) -> About:
-    """What a weights file holds, without loading it into a model."""
-    if not path.exists():
-        raise SetupError(f"no weights at {str(path)!r}: reinstall deixis")
-    with safe_open(path, "pt") as file:
-        parameters = sum(int(torch.tensor(file.get_slice(name).get_shape()).prod()) for name in file.keys())  # noqa: SIM118
-    return About("deixis-nano", parameters, path.stat().st_size, "Apache-2.0")
+    """What the model holds, with the frozen text side it shares with any other weights, without loading it."""
+    parts = (path, meaning.WEIGHTS, lexicon.FILE)
+    parameters = 0
+    for part in parts:
+        if not part.exists():
+            raise SetupError(f"no weights at {str(part)!r}: reinstall deixis")
+        with safe_open(part, "pt") as file:
+            parameters += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    return About("deixis-nano", parameters, sum(part.stat().st_size for part in parts), "Apache-2.0")

@@ -21,6 +21,8 @@
       if (["submit", "button", "reset", "image"].includes(type)) return "button";
       return type === "range" ? "slider" : type === "file" ? "file" : "field";
     }
+    if (role === "textbox" || role === "combobox" && e.tagName !== "SELECT" || e.isContentEditable) return "field";
+    if (role === "option") return "menuitem";
     if (role === "tab" || e.closest("[role=tablist], .nav-tabs, .tabs") && e.tagName === "A") return "tab";
     return ["button", "link", "checkbox", "radio", "switch", "menuitem"].includes(role) ? role : ROLE[e.tagName] || "button";
   };
@@ -33,13 +35,17 @@
     if (e.tagName === "INPUT" && /^(submit|button|reset)$/i.test(e.type)) add("text", e.value);
     if (!["INPUT", "SELECT", "TEXTAREA"].includes(e.tagName)) add("text", e.innerText);
     if (e.dataset.icons && !tidy(e.innerText)) for (const n of e.dataset.icons.split("|")) add("icon", n);
+    if (!tidy(e.innerText) && !e.dataset.icons) for (const i of e.querySelectorAll("i[class],span[class]")) {
+      const m = /(?:^|\s)(?:fa|mdi|ti|cil|cui|icon|bx|glyphicon|pe-7s|la|ri)-([a-z][a-z0-9-]+)/.exec(i.className);
+      if (m && !/^(fw|lg|[0-9]x|spin|solid|regular|brands)$/.test(m[1])) add("icon", m[1].replace(/-(o|alt|line|fill|outline)$/, "").replace(/-/g, " "));
+    }
     add("aria", e.getAttribute("aria-label")); add("title", e.getAttribute("title"));
     const img = e.querySelector("img[alt]"); if (img && !tidy(e.innerText)) add("alt", img.alt);
     if (e.tagName === "SELECT" && e.selectedOptions.length) add("value", e.selectedOptions[0].label);
     if (e.tagName === "INPUT" && e.type !== "password" && !/^(submit|button|reset|checkbox|radio|range|file|hidden|color)$/i.test(e.type)) add("value", e.value);
     return names;
   };
-  const CONTROLS = "a[href],button,input:not([type=hidden]),select,textarea,summary,[onclick],[role=button],[role=link],[role=tab],[role=checkbox],[role=radio],[role=switch],[role=menuitem],[tabindex='0']";
+  const CONTROLS = "a[href],button,input:not([type=hidden]),select,textarea,summary,[onclick],[role=button],[role=link],[role=tab],[role=checkbox],[role=radio],[role=switch],[role=menuitem],[role=option],[role=combobox],[role=textbox],[contenteditable=true],[tabindex='0']";
   const els = [], taken = new Set();
   for (const e of document.querySelectorAll(CONTROLS)) {
     const r = e.getBoundingClientRect();

@@ -1,10 +1,14 @@
-"""Renders pages into screens to train and to validate on: a picture and what the DOM says is where.
+"""Renders pages into screens to train on: a picture and what the DOM says is where.
 
-    python -m deixis.vlm.collect --packages DIR --out DIR --count N [--split train|validate] [--workers K]
+    python -m deixis.vlm.collect --packages DIR --out DIR --count N [--start K] [--workers K]
+    python -m deixis.vlm.collect --site URL|FOLDER --out DIR --count N   (your own pages, followed by their links)
+    python -m deixis.vlm.collect --out DIR --card            (counts and licences of what is there)
+    python -m deixis.vlm.collect --out DIR --sheet FILE.png  (a contact sheet, to look at)
 
-Pages are generated (`pages`) or real templates from npm packages, varied in place. A screen is `NAME.png` at one pixel
-per CSS pixel and `NAME.json` (see collect.js). Screens that exist are skipped, so a second start resumes. Every request
-that does not go to 127.0.0.1 is blocked. Knows nothing of models.
+Pages are generated (`pages`), real templates and components from npm packages, or documentation, each varied in place
+and pictured several times: other words, scroll, viewport, colours, menus opened, fields filled. A screen is `NAME.png`
+at one pixel per CSS pixel and `NAME.json` (see collect.js). Pages that are done are skipped, so a second start
+resumes. Every request that does not go to 127.0.0.1 is blocked. Knows nothing of models.
 """
 
 import argparse
@@ -12,57 +16,73 @@ import asyncio
 import functools
 import io
 import json
+import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.async_api import Browser, Error, Page, Route, async_playwright
 
+from deixis.browser.errors import UsageError
+from deixis.browser.launch import launch
+from deixis.vlm.icons import Icons
 from deixis.vlm.pages import PageMaker
-from deixis.vlm.skins import FONTS, SANS
-from deixis.vlm.words import Words
+from deixis.vlm.skins import FONTS, SANS, font_face
+from deixis.vlm.words import ACTIONS, Words
 
 HERE = Path(__file__).parent
 VIEWPORTS = (
-    (1280, 720, 1),
-    (1280, 720, 1),
-    (1280, 720, 1),
-    (1280, 800, 1),
-    (1024, 768, 1),
-    (1440, 900, 1),
-    (1920, 1080, 1),
-    (390, 844, 2),
-    (820, 1180, 1),
-    (600, 800, 1),
-    (1280, 720, 2),
+    (1280, 720, 1), (1280, 720, 1), (1280, 720, 1), (1280, 720, 1), (1366, 768, 1), (1280, 800, 1), (1024, 768, 1), (1440, 900, 1),
+    (1920, 1080, 1), (1920, 1080, 1), (390, 844, 2), (390, 844, 2), (360, 740, 3), (820, 1180, 1), (600, 800, 1), (1280, 720, 2), (1100, 650, 1.25),
+)  # fmt: skip
+FILTERS = (
+    None,
+    None,
+    None,
+    None,
+    "hue-rotate(90deg)",
+    "hue-rotate(200deg)",
+    "invert(.93) hue-rotate(180deg)",
+    "invert(.9)",
+    "contrast(.85)",
+    "saturate(.3)",
 )
+WALL_PAGES = {"controls": range(840, 920), "icons": range(920, 1000)}
+"""Of every thousand pages, those that are full of one sort of thing."""
+SHOTS = 3
+"""Screens of one page."""
 
 
 class Family(NamedTuple):
-    """Real pages of one kind: an npm package's folder, and which of its files are pages."""
+    """Real pages of one kind: a folder (below that of the npm packages, or absolute) and which of its files are pages."""
 
     name: str
     root: str
     pages: str
-    split: str
+    licence: str
+    docs: bool = False
 
 
 FAMILIES = (
-    Family("gentelella", "gentelella/dist", "production/*.html", "train"),
-    Family("coreui", "coreui.io/Static_Full_Project_GULP", "**/*.html", "train"),
-    Family("backstrap", "digitallyhappy_backstrap/dist", "**/*.html", "train"),
-    Family("sb-admin-2", "startbootstrap-sb-admin-2", "*.html", "train"),
-    Family("creative", "startbootstrap-creative", "dist/*.html", "train"),
-    Family("resume", "startbootstrap-resume", "dist/*.html", "train"),
-    Family("simple-sidebar", "startbootstrap-simple-sidebar", "dist/*.html", "train"),
-    Family("argon", "creative-tim-official_argon-dashboard", "pages/*.html", "validate"),
-    Family("sb-admin-7", "startbootstrap-sb-admin", "dist/*.html", "validate"),
+    Family("gentelella", "gentelella/dist", "production/*.html", "MIT"),
+    Family("coreui", "coreui.io/Static_Full_Project_GULP", "**/*.html", "MIT"),
+    Family("backstrap", "digitallyhappy_backstrap/dist", "**/*.html", "MIT"),
+    Family("sb-admin-2", "startbootstrap-sb-admin-2", "*.html", "MIT"),
+    Family("creative", "startbootstrap-creative", "dist/*.html", "MIT"),
+    Family("resume", "startbootstrap-resume", "dist/*.html", "MIT"),
+    Family("simple-sidebar", "startbootstrap-simple-sidebar", "dist/*.html", "MIT"),
+    Family("govuk", "govuk-frontend/dist/govuk", "components/*/template-*.html", "MIT"),
+    Family("reveal", "reveal.js", "*.html", "MIT"),
+    Family("libreoffice-help", "/usr/share/libreoffice/help", "en-US/**/*.html", "MPL-2.0", True),
+    Family("apache-docs", "/usr/share/doc/apache2-doc/manual", "en/**/*.html", "Apache-2.0", True),
+    Family("postgresql-docs", "/usr/share/doc/postgresql-doc-15/html", "*.html", "PostgreSQL", True),
 )
 
 
@@ -82,185 +102,284 @@ def serve(root: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def template_pages(packages: Path, split: str) -> list[tuple[Family, Path]]:
-    """Every real page of a split, files of redirects and fragments left out."""
+def real_pages(packages: Path, families: tuple[Family, ...]) -> list[tuple[Family, Path]]:
+    """Every page of the families, files of redirects and fragments left out."""
     found = []
-    for family in FAMILIES:
-        if family.split == split:
-            pages = sorted((packages / family.root).glob(family.pages))
-            found += [(family, p) for p in pages if "node_modules" not in p.parts and p.stat().st_size > 1500]
+    for family in families:
+        pages = sorted((packages / family.root).glob(family.pages))
+        small = 1500 if family.name != "govuk" else 100
+        found += [(family, p) for p in pages if "node_modules" not in p.parts and p.stat().st_size > small]
     return found
 
 
-async def _only_loopback(route: Route) -> None:
-    if route.request.url.startswith(("http://127.0.0.1", "data:", "blob:", "about:")):
-        await route.continue_()
-    else:
-        await route.abort()
+def _weight(family: str) -> int:
+    """How often a family's turn comes: those of many different pages more often."""
+    return {"gentelella": 5, "coreui": 3, "backstrap": 3, "sb-admin-2": 2, "govuk": 2}.get(family, 1)
 
 
-async def _save(page: Page, stem: Path, about: dict[str, Any]) -> None:
-    data = await page.evaluate((HERE / "collect.js").read_text())
-    png = await page.screenshot()
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    if image.size != (data["width"], data["height"]):
+async def open_page(
+    browser: Browser, viewport: tuple[int, int, float], site: str = "http://127.0.0.1", **options: Any
+) -> Page:
+    """A page in a context of its own that reaches nothing but this machine, or the one site."""
+
+    async def bounded(route: Route) -> None:
+        if route.request.url.startswith((site, "data:", "blob:", "about:")):
+            await route.continue_()
+        else:
+            await route.abort()
+
+    width, height, scale = viewport
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, device_scale_factor=scale, service_workers="block", **options
+    )
+    await context.route("**/*", bounded)
+    page = await context.new_page()
+    page.set_default_timeout(15000)
+    return page
+
+
+async def still(page: Page) -> None:
+    """Waits for fonts and for two frames."""
+    await page.evaluate(
+        "Promise.race([document.fonts.ready, new Promise(r => setTimeout(r, 3000))]).then(() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r))))"
+    )
+
+
+async def capture(page: Page, full_scale: bool = False) -> tuple[Image.Image, dict[str, Any]]:
+    """The picture at one pixel per CSS pixel (or as the screen has it) and what is on it."""
+    data: dict[str, Any] = await page.evaluate((HERE / "collect.js").read_text())
+    image = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
+    if not full_scale and image.size != (data["width"], data["height"]):
         image = image.resize((data["width"], data["height"]), Image.Resampling.BOX)
+    return image, data
+
+
+async def save(page: Page, stem: Path, about: dict[str, Any]) -> None:
+    image, data = await capture(page)
     image.save(stem.with_suffix(".png"), compress_level=3)
     stem.with_suffix(".json").write_text(json.dumps(data | about, ensure_ascii=False))
 
 
-async def _still(page: Page) -> None:
-    await page.evaluate(
-        "document.fonts.ready.then(() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r))))"
-    )
-
-
-async def _scroll(page: Page, rng: Random, share: float) -> None:
-    """Scrolls down by a random amount, in a share of the cases."""
-    spare = await page.evaluate("document.documentElement.scrollHeight - innerHeight")
-    if spare > 20 and rng.random() < share:
-        await page.evaluate("y => window.scrollTo({top: y, behavior: 'instant'})", rng.randint(0, spare))
-        await _still(page)
+async def shots(page: Page, out: Path, name: str, about: dict[str, Any], rng: Random) -> None:
+    """Several screens of a page: as it opens, then scrolled, resized, recoloured, half filled, menus opened."""
+    for k in range(SHOTS):
+        if k:
+            changes = rng.sample(["scroll", "scroll", "resize", "colours", "fill", "open"], 2)
+            if "resize" in changes:
+                width, height, _ = rng.choice(VIEWPORTS)
+                await page.set_viewport_size({"width": width, "height": height})
+            await page.evaluate(
+                (HERE / "vary.js").read_text(), {"changes": changes, "seed": rng.randrange(1 << 30), "values": [Words(rng).value() for _ in range(6)]}
+            )  # fmt: skip
+        elif rng.random() < 0.25:
+            await page.evaluate(
+                (HERE / "vary.js").read_text(), {"changes": ["scroll"], "seed": rng.randrange(1 << 30), "values": []}
+            )
+        await still(page)
+        await save(page, out / f"{name}-{k}", about)
 
 
 class Renderer:
     """Renders the screens of one worker."""
 
-    def __init__(self, packages: Path, out: Path, browser: Browser) -> None:
-        self.packages, self.out, self.browser = packages, out, browser
+    def __init__(self, packages: Path, out: Path, browser: Browser, bases: dict[str, str]) -> None:
+        self.packages, self.out, self.browser, self.bases = packages, out, browser, bases
         self.maker = PageMaker(packages)
-        self.templates = template_pages(packages, "train")
+        self.icons = Icons(packages)
+        self.templates: dict[str, list[tuple[Family, Path]]] = {}
+        for family, path in real_pages(packages, tuple(f for f in FAMILIES if not f.docs)):
+            weight = _weight(family.name)
+            for k in range(weight):
+                self.templates.setdefault(f"{family.name} {k}", []).append((family, path))
+        self.docs = real_pages(packages, tuple(f for f in FAMILIES if f.docs))
 
-    async def open(self, viewport: tuple[int, int, float]) -> Page:
-        width, height, scale = viewport
-        context = await self.browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=scale)
-        await context.route("**/*", _only_loopback)
-        page = await context.new_page()
-        page.set_default_timeout(15000)
-        return page
-
-    async def generated(self, index: int, base: str) -> None:
+    async def one(self, index: int) -> None:
+        """All screens of one page; of four pages two are generated, of sixteen one is documentation."""
         rng = Random(index)
-        stem = self.out / f"gen-{index:06d}"
-        if stem.with_suffix(".json").exists():
-            return
-        page = await self.open(rng.choice(VIEWPORTS))
-        html, family = self.maker.page(index, base)
-        await page.goto(base + "LICENSE-none", wait_until="commit")
-        await page.set_content(html, wait_until="load")
-        await _still(page)
-        await _scroll(page, rng, 0.4)
-        await _save(page, stem, {"family": family, "page": str(index)})
-        await page.context.close()
+        if wall := next((name for name, numbers in WALL_PAGES.items() if index % 1000 in numbers), ""):
+            await self.generated(index, rng, wall)
+        elif index % 16 == 15 and self.docs:
+            await self.real(index, rng, *rng.choice(self.docs))
+        elif index % 8 in {1, 4, 6} and self.templates:
+            await self.real(index, rng, *rng.choice(self.templates[rng.choice(sorted(self.templates))]))
+        else:
+            await self.generated(index, rng)
 
-    async def template(self, index: int, bases: dict[str, str]) -> None:
-        """Three screens of one real page: other words, other scroll, other viewport."""
-        rng = Random(index)
-        family, path = self.templates[index % len(self.templates)]
-        stems = [self.out / f"{family.name}-{index:05d}-{k}" for k in range(3)]
-        if stems[-1].with_suffix(".json").exists():
-            return
-        page = await self.open(rng.choice(VIEWPORTS))
-        url = bases[family.name] + str(path.relative_to(self.packages / family.root))
-        await page.goto(url, wait_until="load")
-        words = Words(rng)
-        await page.evaluate((HERE / "mutate.js").read_text(), {
-            "words": [w for w in (words.some(1) for _ in range(600)) if len(w) > 2],
-            "share": rng.choice([0, 0.5, 1, 1]), "font": rng.choice(FONTS + SANS) if rng.random() < 0.6 else None,
-            "zoom": rng.choice([0.8, 0.9, 1, 1, 1, 1.15]), "filter": rng.choice([None, None, None, "hue-rotate(90deg)", "invert(.93) hue-rotate(180deg)", "contrast(.85)"]),
-        })  # fmt: skip
-        for k, stem in enumerate(stems):
-            await _still(page)
-            await _scroll(page, rng, 0.3 if k == 0 else 1)
-            await _save(page, stem, {"family": family.name, "page": str(path.name)})
-        await page.context.close()
+    async def generated(self, index: int, rng: Random, wall: str = "") -> None:
+        page = await open_page(self.browser, rng.choice(VIEWPORTS))
+        try:
+            html, family = self.maker.page(index, self.bases[""], wall)
+            await page.goto(self.bases[""] + "LICENSE-none", wait_until="commit")
+            await page.set_content(html, wait_until="load")
+            await shots(page, self.out, f"{wall or 'gen'}-{index:06d}", {"family": family, "page": str(index)}, rng)
+        finally:
+            await page.context.close()
+
+    async def real(self, index: int, rng: Random, family: Family, path: Path) -> None:
+        page = await open_page(self.browser, rng.choice(VIEWPORTS))
+        try:
+            url = self.bases[family.name] + str(path.relative_to(self.packages / family.root))
+            if family.name == "govuk":
+                await page.goto(url, wait_until="commit")
+                await page.set_content(self.govuk(path, rng), wait_until="load")
+            else:
+                await page.goto(url, wait_until="load")
+            words, base = Words(rng), self.bases[""]
+            face, font = "", rng.choice([None, rng.choice(FONTS), rng.choice(SANS)])
+            if self.maker.fonts and rng.random() < 0.4:
+                face, font = font_face(rng.choice(self.maker.fonts), base), "drawn"
+            await page.evaluate((HERE / "mutate.js").read_text(), {
+                "words": [w for w in (words.some(1) for _ in range(600)) if len(w) > 2],
+                "labels": [words.label() if rng.random() < 0.5 else rng.choice(ACTIONS) for _ in range(120)],
+                "icons": [self.icons.draw(rng, 16) for _ in range(40)] if rng.random() < 0.6 else [],
+                "share": rng.choice([0, 0.5, 1, 1]), "relabel": rng.choice([0, 0, 0.3, 0.7]), "font": font, "face": face,
+                "zoom": rng.choice([0.8, 0.9, 1, 1, 1, 1.15]), "filter": rng.choice(FILTERS), "seed": index,
+            })  # fmt: skip
+            await shots(
+                page, self.out, f"{family.name}-{index:06d}", {"family": family.name, "page": str(path.name)}, rng
+            )
+        finally:
+            await page.context.close()
+
+    def govuk(self, path: Path, rng: Random) -> str:
+        """Components of the design system are fragments: several make a page."""
+        files = sorted(path.parent.parent.glob("*/template-*.html"))
+        parts = [path, *rng.sample(files, rng.randint(2, 6))]
+        body = "".join(f'<div style="margin:14px 0">{p.read_text()}</div>' for p in parts)
+        sheet = f'<link rel="stylesheet" href="{self.bases[""]}govuk-frontend/dist/govuk/govuk-frontend.min.css">'
+        return f'<!doctype html><html class="govuk-template"><head><meta charset="utf-8">{sheet}</head><body class="govuk-template__body"><div class="govuk-width-container">{body}</div></body></html>'
 
 
-async def _train(packages: Path, out: Path, first: int, step: int, count: int) -> None:
-    from contextlib import ExitStack
+LEAVE_ALONE = re.compile(
+    r"log-?out|sign-?out|log-?off|delete|remove|destroy|\.(zip|pdf|csv|gz|png|jpe?g|svg|xml|txt)$", re.I
+)
+"""Links that are not followed: they end the session, change something, or are no pages."""
 
+
+async def collect_site(start: str, out: Path, count: int) -> int:
+    """Pictures of a running site, page after page by its own links, each several times; returns how many pages.
+
+    Only links of the same origin are followed, with GET, never those that look as if they changed something.
+    """
+    origin = "/".join(start.split("/")[:3])
+    queue, seen, taken = [start], {start.split("#")[0]}, 0
+    out.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
         browser = await launch(playwright)
-        worker = Renderer(packages, out, browser)
-        with ExitStack() as stack:
-            base = stack.enter_context(serve(packages))
-            bases = {f.name: stack.enter_context(serve(packages / f.root)) for f in FAMILIES if f.split == "train"}
-            for index in range(first, count, step):
-                try:
-                    await worker.generated(index, base)
-                    if index % 4 == 0:
-                        await worker.template(index // 4, bases)
-                except Error as error:
-                    print(f"screen {index}: {str(error).splitlines()[0]}", flush=True)
-        await browser.close()
-
-
-async def _validate(packages: Path, out: Path, viewport: tuple[int, int, float]) -> None:
-    async with async_playwright() as playwright:
-        browser = await launch(playwright)
-        worker = Renderer(packages, out, browser)
-        for family, path in template_pages(packages, "validate"):
-            with serve(packages / family.root) as base:
-                page = await worker.open(viewport)
-                await page.goto(base + str(path.relative_to(packages / family.root)), wait_until="load")
-                for k in range(2):
-                    await _still(page)
-                    await _save(
-                        page, out / f"{family.name}-{path.stem}-{k}", {"family": family.name, "page": path.name}
-                    )
-                    await page.evaluate("window.scrollBy({top: innerHeight * .8, behavior: 'instant'})")
+        while queue and taken < count:
+            rng, url = Random(taken), queue.pop(0)
+            page = await open_page(browser, VIEWPORTS[0] if taken % 3 else rng.choice(VIEWPORTS), site=origin)
+            try:
+                await page.goto(url, wait_until="load")
+                links: list[str] = await page.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.href)")
+                new = [link for link in dict.fromkeys(h.split("#")[0] for h in links) if link.startswith(origin)]
+                new = [link for link in new if link not in seen and not LEAVE_ALONE.search(link)]
+                seen.update(new)
+                queue += rng.sample(new, min(len(new), 12))
+                await shots(page, out, f"site-{taken:06d}", {"family": "site", "page": url}, rng)
+                taken += 1
+            except Error as error:
+                print(f"{url}: {str(error).splitlines()[0]}", flush=True)
+            finally:
                 await page.context.close()
         await browser.close()
+    return taken
 
 
-async def launch(playwright: Any) -> Browser:
-    """Headless Chromium as the acting browser starts it."""
-    import os
-    import shutil
+def done(out: Path) -> set[int]:
+    """Numbers of the pages whose last screen is there."""
+    return {int(found[1]) for p in out.glob(f"*-{SHOTS - 1}.json") if (found := re.search(r"-(\d{6})-\d$", p.stem))}
 
-    flags = [
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        "--disable-quic",
+
+async def _work(packages: Path, out: Path, indices: list[int]) -> None:
+    with ExitStack() as stack:
+        bases = {"": stack.enter_context(serve(packages))}
+        bases |= {f.name: stack.enter_context(serve(packages / f.root)) for f in FAMILIES}
+        async with async_playwright() as playwright:
+            for start in range(0, len(indices), 200):  # a fresh browser now and then: it grows
+                browser = await launch(playwright)
+                worker = Renderer(packages, out, browser, bases)
+                for index in indices[start : start + 200]:
+                    try:
+                        await asyncio.wait_for(worker.one(index), 60)
+                    except (Error, TimeoutError) as error:
+                        print(f"page {index}: {(str(error) or 'took over 60 s').splitlines()[0]}", flush=True)
+                await browser.close()
+
+
+def _worker(packages: str, out: str, indices: list[int]) -> None:
+    asyncio.run(_work(Path(packages), Path(out), indices))
+
+
+def card(out: Path) -> str:
+    """What the screens of a folder come from, as a Markdown table."""
+    counts = Counter(json.loads(p.read_text())["family"] for p in out.glob("*.json"))
+    licences = {f.name: f.licence for f in FAMILIES}
+    rows = [
+        f"| {name} | {n} | {licences.get(name, 'generated; style sheet MIT')} |" for name, n in sorted(counts.items())
     ]
-    flags += ["--no-sandbox"] if os.geteuid() == 0 else []
-    browser: Browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-    return browser
+    return "\n".join([f"{sum(counts.values())} screens", "", "| family | screens | licence |", "|---|---|---|", *rows])
 
 
-def _worker(packages: str, out: str, first: int, step: int, count: int) -> None:
-    asyncio.run(_train(Path(packages), Path(out), first, step, count))
+def sheet(out: Path, file: Path, columns: int = 5, rows: int = 6) -> None:
+    """A contact sheet: screens drawn at random, with their elements outlined."""
+    files = sorted(out.glob("*.json"))
+    width, height = 384, 240
+    picture = Image.new("RGB", (columns * width, rows * height), "grey")
+    for i, path in enumerate(Random(len(files)).sample(files, min(len(files), columns * rows))):
+        screen = json.loads(path.read_text())
+        image = Image.open(path.with_suffix(".png")).convert("RGB")
+        draw = ImageDraw.Draw(image)
+        for element in screen["els"]:
+            draw.rectangle(element["box"], outline="red" if element["names"] else "blue", width=2)
+        image.thumbnail((width - 4, height - 4))
+        picture.paste(image, (i % columns * width, i // columns * height))
+    picture.save(file)
+
+
+def pages_of(site: str, out: Path, count: int) -> int:
+    """Collects from a URL or from a folder of HTML files; returns how many pages."""
+    folder = Path(site)
+    if not folder.is_dir():
+        return asyncio.run(collect_site(site, out, count))
+    with serve(folder) as base:
+        first = folder / "index.html"
+        entry = first if first.exists() else next(iter(sorted(folder.rglob("*.html"))), None)
+        if entry is None:
+            raise UsageError(f"no HTML files in {site!r}")
+        return asyncio.run(collect_site(base + str(entry.relative_to(folder)), out, count))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packages", type=Path, required=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--packages", type=Path, default=Path("packages"), help="what `python -m deixis.vlm.packages` fetched"
+    )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--start", type=int, default=0)
-    parser.add_argument("--split", choices=["train", "validate"], default="train")
+    parser.add_argument("--count", type=int, default=1000, help="pages, three screens each")
+    parser.add_argument("--start", type=int, default=0, help="number of the first page")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--site", help="a URL, or a folder of HTML files")
+    parser.add_argument("--card", action="store_true")
+    parser.add_argument("--sheet", type=Path)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    if args.split == "validate":
-        asyncio.run(_validate(args.packages, args.out, (1280, 720, 1)))
-        return
-    with ProcessPoolExecutor(args.workers) as pool:
-        list(
-            pool.map(
-                _worker,
-                *zip(
-                    *[
-                        (str(args.packages), str(args.out), args.start + k, args.workers, args.count)
-                        for k in range(args.workers)
-                    ],
-                    strict=True,
-                ),
-            )
-        )
+    if args.site:
+        print(f"{pages_of(args.site, args.out, args.count)} pages")
+    elif args.card:
+        print(card(args.out))
+    elif args.sheet:
+        sheet(args.out, args.sheet)
+    else:
+        there = done(args.out)
+        left = [i for i in range(args.start, args.start + args.count) if i not in there]
+        with ProcessPoolExecutor(args.workers) as pool:
+            work = [
+                pool.submit(_worker, str(args.packages), str(args.out), left[k :: args.workers])
+                for k in range(args.workers)
+            ]
+            for job in work:
+                job.result()
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ class ConnectorConfig(_Config):
     """Width of the keys that say what is written at a cell."""
     context_key: int = 128
     """Width of the keys that say what else a cell is."""
+    meaning_key: int = 128
+    """Width of the keys that say what the thing at a cell means."""
 
 
 class DecoderConfig(_Config):
@@ -63,7 +65,7 @@ class DecoderConfig(_Config):
 class NanoConfig(_Config):
     """The whole model."""
 
-    format: int = 1
+    format: int = 2
     image: ImageConfig = ImageConfig()
     vit: VitConfig = VitConfig()
     connector: ConnectorConfig = ConnectorConfig()

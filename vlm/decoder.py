@@ -1,15 +1,16 @@
 """The decoder: a decoder-only transformer over the bytes of a question, with image tokens as its prefix.
 
 Image tokens attend to one another, the bytes of a question to the image and to the bytes before them, never to another
-question: so one image encode serves many questions. On the last byte of each word the word's spelling code is added,
-which spares the network from learning to spell. Knows nothing of what its hidden states are used for.
+question: so one image encode serves many questions. On the last byte of each word the word's spelling code and its
+meaning vector are added, which spares the network from learning to spell and to understand; on the very last byte the
+meaning of the whole question too. Knows nothing of what its hidden states are used for.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deixis.vlm import spelling
+from deixis.vlm import meaning, spelling
 from deixis.vlm.config import DecoderConfig
 from deixis.vlm.vit import rotary, rotate
 
@@ -68,6 +69,7 @@ class Decoder(nn.Module):
         self.config = config
         self.embed = nn.Embedding(config.vocabulary, config.dim)
         self.spell = nn.Linear(spelling.SIZE, config.dim, bias=False)
+        self.mean = nn.Linear(meaning.WIDTH, config.dim, bias=False)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm = RmsNorm(config.dim)
         nn.init.normal_(self.embed.weight, std=0.5)
@@ -83,10 +85,10 @@ class Decoder(nn.Module):
             cache.append((k, v))
         return cache
 
-    def forward(self, tokens: Tensor, codes: Tensor, cache: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """(Q, L) bytes and (Q, L, spelling.SIZE) codes, zero but at word ends -> hidden states (Q, L, D)."""
+    def forward(self, tokens: Tensor, codes: Tensor, meanings: Tensor, cache: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """(Q, L) bytes, (Q, L, spelling.SIZE) codes and (Q, L, 384) meanings, zero but at word ends -> (Q, L, D)."""
         length = tokens.shape[1]
-        x = self.embed(tokens) + self.spell(codes)
+        x = self.embed(tokens) + self.spell(codes) + self.mean(meanings)
         tables = rotary(torch.arange(length), self.config.dim // self.config.heads // 2, 1000.0)
         causal = torch.full((length, length), float("-inf")).triu(1)
         mask = torch.cat([torch.zeros(length, cache[0][0].shape[2]), causal], 1)

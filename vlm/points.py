@@ -345,7 +345,7 @@ def _molmo2_picture(words: list[str], label: str) -> list[ModelPoint]:
 # ---- JSON
 
 
-def _objects(text: str) -> list[dict[str, object]]:
+def objects(text: str) -> list[dict[str, object]]:
     """The outermost JSON objects of a text, whatever stands around them (prose, lists, code fences, tags).
 
     One pass finds where they begin and end, so that nested garbage cannot make the reader start over.
@@ -381,7 +381,7 @@ def _object(text: str) -> dict[str, object]:
 
 
 def _from_objects(marks_of: Callable[[dict[str, object], Order], list[Mark]]) -> Callable[[str, Order], Answer]:
-    return lambda text, order: _answer((mark for found in _objects(text) for mark in marks_of(found, order)), text)
+    return lambda text, order: _answer((mark for found in objects(text) for mark in marks_of(found, order)), text)
 
 
 def _numbers(value: object, counts: tuple[int, ...]) -> list[float]:
@@ -407,7 +407,7 @@ def _keyed(found: dict[str, object], x: str, y: str) -> list[Mark]:
 def _molmoweb_json(text: str, order: Order) -> Answer:
     """Source: allenai/molmoweb, agent/actions.py."""
     marks: list[Mark] = []
-    actions = [found.get("action") for found in _objects(text)]
+    actions = [found.get("action") for found in objects(text)]
     for action in actions:
         if not isinstance(action, dict):
             raise _unreadable(text, "has no action object")
@@ -428,7 +428,7 @@ def _coordinates(found: dict[str, object], order: Order) -> list[Mark]:
 def _computer_use(found: dict[str, object], order: Order) -> list[Mark]:
     arguments = found.get("arguments")
     if isinstance(arguments, str):  # as OpenAI-compatible servers hand over the arguments of a tool call
-        inner = _objects(arguments)
+        inner = objects(arguments)
         arguments = inner[0] if len(inner) == 1 else None
     return _coordinates(arguments, order) if isinstance(arguments, dict) else []
 

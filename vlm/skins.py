@@ -143,10 +143,26 @@ table{{border-collapse:collapse;width:100%}}td,th{{border-bottom:1px solid {line
 .badge{{background:{accent};color:#fff;border-radius:9px;padding:1px 7px;font-size:.8em}}.alert{{border:1px solid {line};padding:8px 12px;border-radius:{radius}px}}"""
 
 
-def tweaks(rng: Random, skin: Skin) -> str:
-    """Font, size and details laid over any skin, framework or not."""
-    font = rng.choice(FONTS if rng.random() < 0.5 else SANS)
-    css = (
+def font_packages(packages: Path) -> list[str]:
+    """Names of the @fontsource packages unpacked in the folder `fontsource`."""
+    return sorted(p.name for p in (packages / "fontsource").glob("*") if (p / "files").is_dir())
+
+
+def font_face(name: str, base: str) -> str:
+    """The style sheet of a font package, called "drawn", in regular and bold."""
+    place = f"{base}fontsource/{name}/files/{name}-latin"
+    return "".join(
+        f"@font-face{{font-family:'drawn';font-weight:{weight};src:url({place}-{weight}-normal.woff2)}}"
+        for weight in (400, 700)
+    )
+
+
+def tweaks(rng: Random, skin: Skin, base: str, packages: list[str]) -> str:
+    """Font, size and details laid over any skin, framework or not; `packages` are of fonts, served below `base`."""
+    font, face = rng.choice(FONTS if rng.random() < 0.5 else SANS), ""
+    if packages and rng.random() < 0.5:
+        font, face = "drawn", font_face(rng.choice(packages), base)
+    css = face + (
         f"body,button,input,select,textarea,h1,h2,h3,h4{{font-family:'{font}'}}"
         if skin.plain or rng.random() < 0.6
         else ""

@@ -1,8 +1,8 @@
 """Spelling codes: what letters a word has, and roughly where, as a fixed vector that image and text can share.
 
 A word becomes attributes such as "has an e in its second third" (a pyramidal histogram of characters, PHOC) and hashed
-pairs of letters; a phrase is the sum of its words. The image encoder learns to predict a projection of the code of what
-is written at each place, the decoder picks the words of a question that matter and sums theirs. So a name that was
+pairs of letters. The image encoder learns to predict a projection of the code of the word that is
+written at each place, the decoder picks the words of a question that matter. So a name that was
 never seen in training matches as well as a frequent one. Case and accents are folded. Deterministic, no parameters.
 Source of the idea: Almazan et al., "Word Spotting and Recognition with Embedded Attributes" (2014).
 """
@@ -55,19 +55,30 @@ def word_code(word: str) -> np.ndarray:
         half = int(i >= (len(padded) - 1) / 2)
         code[base + half * PAIR_BUCKETS + zlib.crc32(padded[i : i + 2].encode()) % PAIR_BUCKETS] += 0.8
     norm = float(np.linalg.norm(code))
-    return code * (min(n, 8) ** 0.5 / norm) if norm else code
+    return code * (weight(word) / norm) if norm else code
 
 
-def phrase_code(text: str) -> np.ndarray:
-    """(SIZE,) float32: the sum of the codes of the words; zero for a text without any."""
-    return sum((word_code(word) for word in words_of(text)), np.zeros(SIZE, np.float32))
+def weight(word: str) -> float:
+    """How much a word says by its length."""
+    return min(max(len(fold(word)), 1), 8) ** 0.5
 
 
-def word_ends(text: str) -> list[tuple[int, str]]:
-    """(index of the last byte in UTF-8, word) of every word, for placing codes in a sequence of bytes."""
+def phrase_codes(texts: list[str], most: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """(Q, N, SIZE) codes of the words of texts, of each the first `most`, and (Q, N) what they weigh; zero after the last."""
+    words = [words_of(text)[:most] for text in texts]
+    count = max([1, *map(len, words)])
+    codes, weights = np.zeros((len(texts), count, SIZE), np.float32), np.zeros((len(texts), count), np.float32)
+    for i, row in enumerate(words):
+        for k, word in enumerate(row):
+            codes[i, k], weights[i, k] = word_code(word), weight(word)
+    return codes, weights
+
+
+def word_ends(text: str) -> list[tuple[int, str, int, int]]:
+    """(index of the last byte in UTF-8, word, first character, end) of every word, for placing codes among bytes."""
     ends = []
     for match in re.finditer(r"\S+", text):
         words = words_of(match[0])
         if words:
-            ends.append((len(text[: match.end()].encode()) - 1, words[0]))
+            ends.append((len(text[: match.end()].encode()) - 1, words[0], match.start(), match.end()))
     return ends

@@ -1,0 +1,171 @@
+"""The table deixis-nano is judged by: every row of the validation sets, the embedded model beside OCR with fuzzy matching.
+
+    python -m deixis.benchmarks.evaluate --sets DIR/report [--model FILE] [--against ocr] [--out DIR]     (`make eval`)
+
+DIR is what `deixis.benchmarks.validation` wrote. Every set is run by `deixis bench grounding`, so a second start goes on
+where the first ended, and each set has its report of misses. Rates come with their number of items and the standard
+error by bootstrap over pages. Knows the rows and their bars, no model.
+"""
+
+import argparse
+import json
+import resource
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deixis.benchmarks import runner, statistics
+from deixis.benchmarks.sets import Item, read_set
+from deixis.benchmarks.summary import Result
+from deixis.browser.errors import UsageError
+
+
+class Goal(NamedTuple):
+    """A row of the table and the rate it is meant to reach."""
+
+    set: str
+    bar: float | None
+    pooled: bool = True
+    """Counts, with equal weight, in the comparison of models."""
+
+
+GOALS = (
+    Goal("named 1280x720", 0.90), Goal("named 1280x720 dark", 0.85), Goal("named 390x844@2", 0.85), Goal("named 390x844@2 dark", 0.85),
+    Goal("named 1920x1080", 0.85), Goal("named 1920x1080 dark", 0.85), Goal("icons", 0.70), Goal("relations", 0.75), Goal("people", 0.60),
+    Goal("reading", 0.85, pooled=False), Goal("sibling 1280x720", None, pooled=False), Goal("sibling 1280x720 dark", None, pooled=False),
+    Goal("sibling 390x844@2", None, pooled=False), Goal("sibling 390x844@2 dark", None, pooled=False), Goal("sibling 1920x1080", None, pooled=False),
+    Goal("sibling 1920x1080 dark", None, pooled=False),
+)  # fmt: skip
+Pair = tuple[Item, Result]
+
+
+class Part(NamedTuple):
+    """What one model answered to one set."""
+
+    goal: Goal
+    pairs: list[Pair]
+    summary: dict[str, Any]
+
+    @property
+    def present(self) -> list[Pair]:
+        return [(item, result) for item, result in self.pairs if item.box is not None]
+
+    @property
+    def rate(self) -> statistics.Rate:
+        return rate(self.present)
+
+
+def rate(pairs: Sequence[Pair]) -> statistics.Rate:
+    return statistics.rate([result.hit for _, result in pairs], [item.group for item, _ in pairs])
+
+
+def ask(sets: Path, model: str | None, out: Path) -> list[Part]:
+    """Runs every set that is there."""
+    parts = []
+    for goal in GOALS:
+        path = sets / f"{goal.set}.jsonl"
+        if not path.exists():
+            continue
+        items = read_set(path).items
+        if model == "ocr" and all(item.text is not None for item in items):
+            continue
+        folder = out / (Path(model).stem if model else "nano") / goal.set.replace(" ", "-")
+        summary = runner.bench(path, model, out=folder, quiet=True)
+        results = runner.Results.read(folder / "results.jsonl")
+        parts.append(Part(goal, [(item, results[item.id]) for item in items if item.id in results], summary))
+    if not parts:
+        raise UsageError(f"no validation sets in {str(sets)!r}: make them with python -m deixis.benchmarks.validation")
+    return parts
+
+
+def confidence(parts: Sequence[Part]) -> dict[str, Any]:
+    """Absent targets (over the sets that ask for some), wrong clicks and calibration (over all that is pointed at)."""
+    pointed = [pair for part in parts for pair in part.pairs if pair[0].text is None]
+    with_absent = [
+        pair for part in parts if any(item.box is None for item, _ in part.pairs) for pair in part.pairs
+    ]  # fmt: skip
+    doubt = np.array([1 - result.confidence for _, result in with_absent])
+    gone = np.array([item.box is None for item, _ in with_absent])
+    sure = np.array([result.confidence for _, result in pointed])
+    landed = np.array([item.box is not None and result.hit for item, result in pointed])
+    answered = [pointed[i] for i in statistics.answered(sure)]
+    wrong = statistics.rate(
+        [item.box is None or not result.hit for item, result in answered], [item.group for item, _ in answered]
+    )
+    error = statistics.bootstrap(lambda i: statistics.auroc(doubt[i], gone[i]), [item.group for item, _ in with_absent])
+    return {
+        "auroc": statistics.auroc(doubt, gone), "auroc_stderr": error, "absent": int(gone.sum()), "present": int((~gone).sum()),
+        "wrong_clicks": wrong, "calibration_error": statistics.calibration_error(sure, landed), "n": len(pointed),
+    }  # fmt: skip
+
+
+def kinds(part: Part) -> list[str]:
+    """A line for each kind of a mixed set."""
+    names = sorted({item.kind for item, _ in part.present})
+    return [
+        f"    {name:24} {_percent(rate([pair for pair in part.present if pair[0].kind == name]))}"
+        for name in (names if len(names) > 1 else [])
+    ]
+
+
+def _percent(value: statistics.Rate) -> str:
+    return f"{value.rate:6.1%} ± {value.stderr:5.1%} (n={value.n})"
+
+
+def table(parts: list[Part], others: list[Part], memory: float) -> str:
+    """Everything, for people."""
+    beside = {part.goal.set: part.rate for part in others}
+    lines = []
+    for part in parts:
+        bar = f"bar {part.goal.bar:.0%}" if part.goal.bar else "apart"
+        line = f"{part.goal.set:28} {_percent(part.rate)}  {bar:8}"
+        if other := beside.get(part.goal.set):
+            line += f"  ocr {_percent(other)}  {part.rate.rate - other.rate:+6.1%}"
+        lines += [line, *(kinds(part) if part.goal.set in {"relations", "named 1280x720"} else [])]
+    figures = confidence(parts)
+    lines += [
+        f"absent from present: AUROC {figures['auroc']:.3f} ± {figures['auroc_stderr']:.3f} ({figures['absent']} absent, {figures['present']} present; bar 0.95)",
+        f"wrong clicks, {statistics.ANSWERED:.0%} answered: {_percent(figures['wrong_clicks'])}",
+        f"calibration error {figures['calibration_error']:.3f} in {statistics.BINS} bins (n={figures['n']}; bar 0.05)",
+    ]
+    pooled = [part for part in parts if part.goal.pooled and part.goal.set in beside]
+    if pooled:
+        ours, theirs = (
+            float(np.mean(rates))
+            for rates in ([p.rate.rate for p in pooled], [beside[p.goal.set].rate for p in pooled])
+        )
+        lines.append(f"pooled, equal weight a row ({len(pooled)}): {ours:.1%}, ocr {theirs:.1%}, {ours - theirs:+.1%} (bar +10 %)")  # fmt: skip
+    seconds = {name: _seconds(some) for name, some in (("nano", parts), ("ocr", others)) if some}
+    for name, times in seconds.items():
+        lines.append(f"seconds a picture at 1280x720, {name}: 1 target {times[0]:.2f}, 20 targets {times[1]:.2f}")
+    if "ocr" in seconds:
+        lines.append(f"times as fast as ocr: {seconds['ocr'][0] / seconds['nano'][0]:.1f} (bar 3)")
+    return "\n".join([*lines, f"peak memory {memory:.2f} GB (bar 1.5)"])
+
+
+def _seconds(parts: Sequence[Part]) -> tuple[float, float]:
+    first = next((part for part in parts if part.goal.set == "named 1280x720"), parts[0])
+    return first.summary["seconds_1"] or 0.0, first.summary["seconds_20"] or 0.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", type=Path, required=True)
+    parser.add_argument("--model", help="a .safetensors file; without it, the weights in the package")
+    parser.add_argument("--against", choices=["ocr", "none"], default="ocr")
+    parser.add_argument("--out", type=Path, default=Path("runs/eval"))
+    args = parser.parse_args()
+    parts = ask(args.sets, args.model, args.out)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    others = ask(args.sets, "ocr", args.out) if args.against == "ocr" else []
+    text = table(parts, others, memory)
+    print(text)
+    (args.out / "table.txt").write_text(text + "\n")
+    figures = {part.goal.set: part.rate.model_dump() for part in parts}
+    (args.out / "table.json").write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

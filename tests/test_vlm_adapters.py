@@ -1,0 +1,165 @@
+"""Published models from a folder, each as a tiny random checkpoint on disk, loaded the way a user's would be."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from PIL import Image
+
+from deixis.agent.api import load_pointer
+from deixis.browser.errors import SetupError, UsageError
+from deixis.browser.types import Screenshot
+from deixis.vlm import local
+from deixis.vlm.adapters import TransformersChat
+from deixis.vlm.crops import cut
+from deixis.vlm.families import family_of
+from deixis.vlm.molmo_chat import MolmoChat
+from deixis.vlm.prompted import PromptedPointer, Turn
+from tests.tiny_models import BUILDERS, molmo_folder
+
+Made = Callable[[str], Path]
+
+
+def picture(noise: float = 90.0) -> bytes:
+    buffer = io.BytesIO()
+    Image.effect_noise((320, 200), noise).convert("RGB").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def shot() -> Screenshot:
+    return Screenshot(png=picture(), width=320, height=200)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The folder of a tiny checkpoint with a published name."""
+    root = tmp_path_factory.mktemp("models")
+
+    def build(name: str) -> Path:
+        folder = root / name
+        if not folder.exists():
+            BUILDERS[name](folder)
+        return folder
+
+    return build
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_published_layout_is_loaded_asked_and_pointed_with(made: Made, name: str) -> None:
+    pointer = local.load(str(made(name)))
+    chat = pointer.talker
+    assert isinstance(chat, TransformersChat) and chat.net.dtype is torch.float32
+    turn = Turn("what is this?", picture())
+    seen = chat.answer(turn, 6)
+    assert seen == chat.answer(turn, 6)
+    assert 0 < (seen.sure or 0) <= 1 and seen.tokens > 0
+    found = pointer.point_many(shot(), ["Save", "Cancel"])  # random weights: nothing that could be read
+    assert [one.target for one in found] == ["Save", "Cancel"]
+    assert all(one.unreadable and not one.found for one in found)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_the_picture_reaches_the_model(made: Made, name: str) -> None:
+    chat = TransformersChat(made(name), local.kind_of(made(name)))
+    answers = []
+    for png in (picture(90.0), picture(0.0)):
+        inputs = chat.inputs(Turn("what is this?", png))
+        start = {"decoder_input_ids": torch.tensor([[2]])} if chat.net.config.is_encoder_decoder else {}
+        with torch.inference_mode():
+            answers.append(chat.net(**inputs, **start).logits[0, -1])
+    assert not torch.equal(*answers)
+
+
+@pytest.mark.parametrize("name", [name for name in BUILDERS if "lorence" not in name])
+def test_words_are_never_read_as_control_tokens(made: Made, name: str) -> None:
+    chat = TransformersChat(made(name), local.kind_of(made(name)))
+    tokenizer = chat.processor.tokenizer
+    marks = "".join(tokenizer.all_special_tokens) + chat.kind.image
+    plain, odd = chat.inputs(Turn("find x", picture())), chat.inputs(Turn(f"find {marks}x", picture()))
+    specials = set(tokenizer.all_special_ids)
+
+    def control(ids: torch.Tensor) -> list[int]:
+        return [token for token in ids[0].tolist() if token in specials]
+
+    assert control(plain["input_ids"]) == control(odd["input_ids"])
+
+
+def test_a_turn_begins_once(made: Made) -> None:
+    for name in ("Llama-3.2-11B-Vision-Instruct", "gemma-3-4b-it"):
+        chat = TransformersChat(made(name), local.kind_of(made(name)))
+        ids = chat.inputs(Turn("hello", picture()))["input_ids"][0].tolist()
+        assert ids.count(chat.processor.tokenizer.bos_token_id) == 1 and ids[0] == chat.processor.tokenizer.bos_token_id
+
+
+@pytest.fixture(scope="module")
+def molmo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return molmo_folder(tmp_path_factory.mktemp("molmo") / "Molmo2-4B")
+
+
+def test_molmo2_answers_as_transformers_does(molmo: Path) -> None:
+    pointer = local.load(str(molmo))
+    chat, png = pointer.talker, picture()
+    assert isinstance(chat, MolmoChat)
+    config = chat.molmo.config
+    image = cut(Image.open(io.BytesIO(png)).convert("RGB"), config.crops, config.tokens)
+    ids = [*chat.before(image), *chat.words("what is this?")]
+    theirs = transformers.Molmo2ForConditionalGeneration.from_pretrained(molmo, dtype=torch.float32).eval()
+    marked = torch.isin(torch.tensor([ids]), torch.tensor(image.tokens)).long()
+    with torch.inference_mode():
+        out = theirs.generate(
+            torch.tensor([ids]), pixel_values=image.pixels, image_token_pooling=image.pooling,
+            image_grids=torch.tensor([[*image.grids[0], *image.grids[1]]]), mm_token_type_ids=marked, do_sample=False,
+            max_new_tokens=8, eos_token_id=chat.ends, pad_token_id=0,
+        )  # fmt: skip
+    mine = chat.answer(Turn("what is this?", png), 8)
+    assert mine.text == chat.tokenizer.decode(out[0, len(ids) :].tolist(), skip_special_tokens=False)
+    assert chat.answer(Turn("and this?", png), 8).tokens > 0  # the picture is kept
+    assert chat.answer(Turn("what is this?", png), 8) == mine
+
+
+def test_molmo_is_asked_in_its_roles(molmo: Path) -> None:
+    chat = MolmoChat(molmo, family_of("Molmo2-4B"))
+    words = chat.tokenizer.decode(chat.before(None) + chat.words("Point to <|im_end|>"), skip_special_tokens=False)
+    assert words == "<|im_end|><|im_start|>user\nPoint to <|im_end|><|im_end|>\n<|im_start|>assistant\n"
+    marks = [chat.tokenizer.token_to_id("<|im_end|>")]
+    assert chat.words("Point to <|im_end|>").count(marks[0]) == 1  # what people write is text
+    web = MolmoChat(molmo, family_of("MolmoWeb-4B"))
+    assert chat.molmo.config.bidirectional and not web.molmo.config.bidirectional
+    assert (chat.molmo.config.crops.most, web.molmo.config.crops.most) == (24, 8)
+
+
+def test_what_is_no_model_is_told_in_a_sentence(made: Made, molmo: Path, tmp_path: Path) -> None:
+    def copy(name: str, source: Path) -> Path:
+        return Path(shutil.copytree(source, tmp_path / name))
+
+    with pytest.raises(SetupError, match="deixis models fetch"):
+        local.load("nobody/nothing")
+    pickled = copy("Qwen3-VL-8B", made("Qwen3-VL-8B-Instruct"))
+    weights = next(pickled.glob("*.safetensors"))
+    weights.rename(pickled / "pytorch_model.bin")
+    with pytest.raises(SetupError, match="pickles"):
+        local.load(str(pickled))
+    short = copy("Qwen3-VL-2B", made("Qwen3-VL-8B-Instruct"))
+    weights = next(short.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(SetupError, match="cannot be loaded"):
+        local.load(str(short))
+    strange = copy("Qwen2.5-VL-3B", made("Qwen2.5-VL-7B-Instruct"))
+    config: dict[str, Any] = json.loads((strange / "config.json").read_text())
+    (strange / "config.json").write_text(json.dumps(config | {"model_type": "speech"}))
+    with pytest.raises(SetupError, match="architecture 'speech'"):
+        local.load(str(strange))
+    with pytest.raises(UsageError, match="not known"):
+        local.load(str(copy("mine", molmo)))
+    assert isinstance(load_pointer(str(tmp_path / "mine") + "=Molmo2"), PromptedPointer)
+    with pytest.raises(SetupError, match="number format"):
+        local.load(str(molmo), dtype="int3")
+    (tmp_path / "mine" / "tokenizer.json").unlink()
+    with pytest.raises(SetupError, match="no tokenizer"):
+        local.load(str(tmp_path / "mine") + "=Molmo2")

@@ -1,0 +1,172 @@
+"""Meaning vectors: what words mean, from a small pretrained sentence encoder, so that "log me in" is near "Sign in".
+
+The text side of all-MiniLM-L6-v2 (Apache-2.0; Reimers and Gurevych, "Sentence-BERT", 2019; Wang et al., "MiniLM", 2020):
+BERT with six layers of width 384. Its weights are frozen and stored as int8 with a scale per row, its vocabulary is cut
+to the pieces that frequent words of Latin-script languages need. Knows nothing of images.
+
+    python -m deixis.vlm.meaning --source DIR     (makes meaning.safetensors and meaning.json from the published files)
+"""
+
+import argparse
+import json
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+WIDTH, LAYERS, HEADS = 384, 6, 12
+WEIGHTS, VOCABULARY = Path(__file__).with_name("meaning.safetensors"), Path(__file__).with_name("meaning.json")
+MAX_PIECES = 64
+
+
+class Meanings(NamedTuple):
+    """Vectors of some texts."""
+
+    whole: Tensor
+    """(N, 384) of unit length, one a text."""
+    pieces: Tensor
+    """(N, T, 384): the last layer's state of every word piece."""
+    spans: list[list[tuple[int, int]]]
+    """Characters of the text that each piece covers; (0, 0) for marks and padding."""
+
+
+class MeaningEncoder:
+    """The frozen encoder; see `shared`."""
+
+    def __init__(self, weights: Path = WEIGHTS, vocabulary: Path = VOCABULARY) -> None:
+        self.tokenizer = Tokenizer.from_file(str(vocabulary))
+        self.tokenizer.enable_truncation(MAX_PIECES)
+        self.tokenizer.enable_padding()
+        stored = load_file(weights)
+        self.w = {
+            name: value.float() * stored[name + ".scale"][:, None] if value.dtype == torch.int8 else value.float()
+            for name, value in stored.items()
+            if not name.endswith(".scale")
+        }
+
+    def linear(self, x: Tensor, name: str) -> Tensor:
+        return F.linear(x, self.w[name + ".weight"], self.w[name + ".bias"])
+
+    def norm(self, x: Tensor, name: str) -> Tensor:
+        return F.layer_norm(x, (WIDTH,), self.w[name + ".weight"], self.w[name + ".bias"], 1e-12)
+
+    @torch.no_grad()
+    def encode(self, texts: list[str]) -> Meanings:
+        rows = self.tokenizer.encode_batch(texts)
+        ids = torch.tensor([row.ids for row in rows])
+        there = torch.tensor([row.attention_mask for row in rows])
+        table = self.w["embeddings.position_embeddings.weight"]
+        x = self.w["embeddings.word_embeddings.weight"][ids] + table[: ids.shape[1]]
+        x = self.norm(x + self.w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
+        mask = (1.0 - there[:, None, None].float()) * -1e4
+        for i in range(LAYERS):
+            layer = f"encoder.layer.{i}."
+            q, k, v = (
+                self.linear(x, f"{layer}attention.self.{part}").view(*x.shape[:2], HEADS, -1).transpose(1, 2)
+                for part in ("query", "key", "value")
+            )
+            y = F.scaled_dot_product_attention(q, k, v, mask).transpose(1, 2).flatten(2)
+            x = self.norm(x + self.linear(y, layer + "attention.output.dense"), layer + "attention.output.LayerNorm")
+            y = self.linear(F.gelu(self.linear(x, layer + "intermediate.dense")), layer + "output.dense")
+            x = self.norm(x + y, layer + "output.LayerNorm")
+        share = there[..., None].float()
+        whole = F.normalize((x * share).sum(1) / share.sum(1), dim=-1)
+        return Meanings(whole, x, [row.offsets for row in rows])
+
+
+@cache
+def shared() -> MeaningEncoder:
+    """One encoder a process."""
+    return MeaningEncoder()
+
+
+_KNOWN: dict[str, Tensor] = {}
+
+
+def of_names(names: list[str]) -> Tensor:
+    """(N, 384) of names; kept, since names repeat."""
+    lower = [name.lower() for name in names]
+    new = list(dict.fromkeys(name for name in lower if name not in _KNOWN))
+    if new:
+        _KNOWN.update(zip(new, shared().encode(new).whole, strict=True))
+    return torch.stack([_KNOWN[name] for name in lower]) if names else torch.zeros(0, WIDTH)
+
+
+def word_vectors(meanings: Meanings, row: int, start: int, end: int) -> Tensor:
+    """(384,) mean state of the pieces inside characters start to end of one text; zero when there are none."""
+    inside = [i for i, (a, b) in enumerate(meanings.spans[row]) if b > a and a >= start and b <= end]
+    return meanings.pieces[row, inside].mean(0) if inside else torch.zeros(WIDTH)
+
+
+def _pieces(source: Path) -> tuple[list[str], list[int]]:
+    """Word pieces worth keeping and their numbers in the published vocabulary."""
+    from wordfreq import top_n_list
+
+    full = Tokenizer.from_file(str(source / "tokenizer.json"))
+    full.no_padding()
+    wanted: set[int] = set()
+    for language, count in (
+        ("en", 40000),
+        ("de", 4000),
+        ("fr", 4000),
+        ("es", 4000),
+        ("it", 3000),
+        ("nl", 3000),
+        ("pt", 3000),
+    ):
+        for encoding in full.encode_batch(top_n_list(language, count)):
+            wanted.update(encoding.ids)
+    vocabulary = (source / "vocab.txt").read_text().splitlines()
+    wanted |= {i for i, piece in enumerate(vocabulary) if len(piece.removeprefix("##")) == 1 and ord(piece[-1]) < 0x250}
+    wanted |= {vocabulary.index(mark) for mark in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")}
+    kept = sorted(i for i in wanted if all(ord(c) < 0x250 or c == "€" for c in vocabulary[i]))
+    return [vocabulary[i] for i in kept], kept
+
+
+def build(source: Path) -> None:
+    """Writes our two files from a folder with the published model's safetensors, tokenizer.json and vocab.txt."""
+    pieces, kept = _pieces(source)
+    described = json.loads((source / "tokenizer.json").read_text())
+    described["model"]["vocab"] = {piece: i for i, piece in enumerate(pieces)}
+    for mark in described["added_tokens"]:
+        mark["id"] = pieces.index(mark["content"])
+    for name, special in described["post_processor"].get("special_tokens", {}).items():
+        special["ids"] = [pieces.index(name)]
+    for part in ("sep", "cls"):
+        if part in described["post_processor"]:
+            described["post_processor"][part][1] = pieces.index(described["post_processor"][part][0])
+    described["truncation"] = described["padding"] = None
+    VOCABULARY.write_text(json.dumps(described, ensure_ascii=False, separators=(",", ":")))
+    out: dict[str, Tensor] = {}
+    with safe_open(source / "model.safetensors", "pt") as file:
+        for name in file.keys():  # noqa: SIM118 -- not a dict
+            value = file.get_tensor(name)
+            if "pooler" in name or "position_ids" in name:
+                continue
+            if "word_embeddings" in name:
+                value = value[kept]
+            if "position_embeddings" in name:
+                value = value[:MAX_PIECES]
+            if value.ndim == 2:
+                scale = value.abs().amax(1).clamp(min=1e-8) / 127
+                out[name], out[name + ".scale"] = (value / scale[:, None]).round().to(torch.int8), scale
+            else:
+                out[name] = value.half()
+    save_file(out, WEIGHTS, metadata={"source": "all-MiniLM-L6-v2", "licence": "Apache-2.0", "format": "1"})
+    print(f"{len(pieces)} word pieces, {WEIGHTS.stat().st_size / 1e6:.1f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=Path, required=True)
+    build(parser.parse_args().source)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Reading: the text of one line, from the picture of that line.
+
+A small convolutional network with a CTC output over a strip of 32 pixels' height; letters are read where they stand, no
+language is modelled. Its weights lie beside the pointer's. Which line is meant, and where it ends, is the business of
+`pointer`. Strips are cut from the picture at its own resolution, which on a scaled screen shows more than CSS pixels.
+Source of the loss: Graves et al., "Connectionist Temporal Classification" (2006).
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+HEIGHT = 32
+STEP = 4
+"""Pixels of a strip per output."""
+LONGEST = 1280
+TOGETHER = 64
+"""Lines whose widths differ by less than this many pixels of a strip are read together."""
+SYMBOLS = (
+    " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
+    "€£¥©®°±·×–—‘’“”„…•«»¿¡§ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿĄąĆćĘęŁłŃńŚśŹźŻżŒœ→←↑↓✓★"
+)
+"""What can be read; anything else is left out."""
+
+
+class ReaderConfig(BaseModel):
+    """The reader's shape, stored with its weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = 1
+    channels: tuple[int, int, int] = (32, 64, 128)
+    width: int = 256
+    blocks: int = 5
+    kernel: int = 9
+    symbols: str = SYMBOLS
+
+
+class Along(nn.Module):
+    """Residual depth-wise convolution along the line."""
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.conv = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, T, D)
+        y = self.conv(self.norm(x).transpose(1, 2)).transpose(1, 2)
+        return x + self.down(F.gelu(self.up(y)))
+
+
+class Strips(nn.Module):
+    """(B, 1, 32, W) strips in [-1, 1] -> (B, W / 4, symbols + 1) logits; the last class is CTC's blank."""
+
+    def __init__(self, config: ReaderConfig) -> None:
+        super().__init__()
+        self.config = config
+        a, b, c = config.channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, a, 3, (2, 2), 1), nn.GELU(), nn.Conv2d(a, b, 3, (2, 2), 1), nn.GELU(),
+            nn.Conv2d(b, b, 3, 1, 1), nn.GELU(), nn.Conv2d(b, c, 3, (2, 1), 1), nn.GELU(),
+        )  # fmt: skip
+        self.flat = nn.Linear(c * HEIGHT // 8, config.width)
+        self.blocks = nn.Sequential(*[Along(config.width, config.kernel) for _ in range(config.blocks)])
+        self.norm = nn.LayerNorm(config.width)
+        self.out = nn.Linear(config.width, len(config.symbols) + 1)
+        for layer in self.stem:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+    def forward(self, strips: Tensor) -> Tensor:
+        x = self.stem(strips.contiguous(memory_format=torch.channels_last))  # (B, C, 4, W / 4)
+        x = self.flat(x.permute(0, 3, 1, 2).flatten(2))
+        logits: Tensor = self.out(self.norm(self.blocks(x)))
+        return logits
+
+
+class Line(NamedTuple):
+    """What was read, letter by letter."""
+
+    text: str
+    places: tuple[float, ...]
+    """Where on the strip each letter of the text stands, 0 to 1."""
+    sure: tuple[float, ...]
+    """Probability of each letter."""
+
+    @property
+    def confidence(self) -> float:
+        """Geometric mean of the letters' probabilities."""
+        return float(np.exp(np.mean(np.log(self.sure)))) if self.sure else 0.0
+
+
+def strip_of(image: Image.Image) -> Tensor:
+    """(1, 32, W) of one line's picture, dark on light or light on dark alike, contrast stretched; W a multiple of 4."""
+    grey = image.convert("L")
+    width = max(8, min(LONGEST, round(grey.width * HEIGHT / grey.height)))
+    values = np.asarray(grey.resize((width, HEIGHT), Image.Resampling.BICUBIC), np.float32)
+    low, high = np.percentile(values, (1, 99))
+    values = (values - low) / max(high - low, 12.0)
+    if np.median(values) > 0.5:  # more paper than ink
+        values = 1 - values
+    values = np.pad(values.clip(-0.2, 1.2), ((0, 0), (0, -width % STEP)))
+    return torch.from_numpy(np.float32(values * 2 - 1))[None]
+
+
+def decode(logits: Tensor, symbols: str) -> Line:
+    """(T, symbols + 1) -> the likeliest letters, runs of one class taken as one."""
+    probabilities, classes = logits.softmax(-1).max(-1)
+    blank, read, last = len(symbols), [], -1
+    for step, (p, k) in enumerate(zip(probabilities.tolist(), classes.tolist(), strict=True)):
+        if k not in (blank, last):
+            read.append((symbols[k], p, (step + 0.5) / len(classes)))
+        last = k
+    while read and read[0][0] == " ":
+        read.pop(0)
+    while read and read[-1][0] == " ":
+        read.pop()
+    return Line("".join(letter for letter, _, _ in read), tuple(x for _, _, x in read), tuple(p for _, p, _ in read))
+
+
+def encode(text: str, symbols: str) -> list[int]:
+    """Classes of the letters that can be read."""
+    index = {symbol: i for i, symbol in enumerate(symbols)}
+    return [index[letter] for letter in text if letter in index]
+
+
+class LineReader:
+    """The reader with its weights."""
+
+    def __init__(self, path: Path) -> None:
+        from deixis.vlm.checkpoint import load_reader
+
+        self.model = load_reader(path)
+
+    def read(self, lines: list[Image.Image]) -> list[Line]:
+        """The text of each picture of a line. Lines of about one width are read together: kernels are made anew for
+        every width they have not met."""
+        strips = [strip_of(line) for line in lines]
+        groups: dict[int, list[int]] = {}
+        for i, strip in enumerate(strips):
+            groups.setdefault(-(-strip.shape[-1] // TOGETHER) * TOGETHER, []).append(i)
+        out = [Line("", (), ())] * len(lines)
+        for width, group in groups.items():
+            batch = torch.stack([F.pad(strips[i], (0, width - strips[i].shape[-1]), value=-1.0) for i in group])
+            with torch.inference_mode():
+                logits = self.model(batch)
+            for i, row in zip(group, logits, strict=True):
+                out[i] = decode(row[: strips[i].shape[-1] // STEP], self.model.config.symbols)
+        return out
