@@ -11,12 +11,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from deixis.browser.errors import SetupError
-from deixis.vlm import lexicon, meaning
+from deixis.vlm import meaning
 from deixis.vlm.config import NanoConfig
 from deixis.vlm.model import Nano
-from deixis.vlm.reader import ReaderConfig, Strips
 
-EMBEDDED, READER = "nano.safetensors", "reader.safetensors"
+EMBEDDED = "nano.safetensors"
 
 
 def save(model: Nano, config: NanoConfig, path: Path) -> None:
@@ -52,28 +51,6 @@ def load(path: Path) -> Nano:
     return model.eval().requires_grad_(False)
 
 
-def save_reader(model: Strips, path: Path) -> None:
-    """Writes the line reader's weights as float16."""
-    tensors = {name: tensor.detach().half().contiguous() for name, tensor in model.state_dict().items()}
-    part = path.with_suffix(".part")
-    save_file(tensors, part, metadata={"format": "deixis-reader", "config": model.config.model_dump_json()})
-    part.replace(path)
-
-
-def load_reader(path: Path) -> Strips:
-    """The line reader of a weights file; SetupError when it cannot be used."""
-    try:
-        with safe_open(path, "pt") as file:
-            config = ReaderConfig.model_validate_json((file.metadata() or {})["config"])
-            model = Strips(config)
-            model.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
-    except (KeyError, ValidationError, RuntimeError, OSError, SafetensorError) as error:
-        raise SetupError(
-            f"{str(path)!r} holds no reader of this version ({str(error).splitlines()[0]}): reinstall deixis"
-        ) from error
-    return model.eval().requires_grad_(False)
-
-
 def embedded() -> Path:
     """The weights that come with the package."""
     with as_file(files("deixis.vlm") / EMBEDDED) as path:
@@ -95,7 +72,7 @@ class About(NamedTuple):
 
 def about(path: Path) -> About:
     """What the model holds, with the frozen text side it shares with any other weights, without loading it."""
-    parts = (path, meaning.WEIGHTS, lexicon.FILE)
+    parts = (path, meaning.WEIGHTS)
     parameters = 0
     for part in parts:
         if not part.exists():

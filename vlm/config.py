@@ -5,6 +5,14 @@ Knows no tensors; each part of the model reads its own branch.
 
 from pydantic import BaseModel, ConfigDict
 
+SYMBOLS = (
+    " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
+    "€£¥©®°±·×–—‘’“”„…•«»¿¡§ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿĄąĆćĘęŁłŃńŚśŹźŻżŒœ→←↑↓✓★"
+)
+"""What can be read; anything else is left out."""
+ROLES = ("link", "button", "field", "select", "checkbox", "radio", "switch", "tab", "menuitem", "slider", "file")
+"""What an element can be."""
+
 
 class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -18,7 +26,7 @@ class ImageConfig(_Config):
     overlap: int = 32
     """Neighbouring tiles share at least this much, so that nothing is seen only in halves."""
     cell: int = 8
-    """The grid of the pointer: one cell is cell x cell CSS pixels."""
+    """One cell of the encoder's map is cell x cell CSS pixels."""
     overview: int = 320
     """Longer side of the whole screen's small picture."""
 
@@ -40,41 +48,56 @@ class VitConfig(_Config):
 
 
 class ConnectorConfig(_Config):
-    """Pools patches of tokens for the decoder and mixes tokens back into the cells for the pointer."""
+    """Mixes tokens back into the cells, finds lines and elements there, and pools the cells of each."""
 
-    pool: tuple[int, int] = (2, 2)
-    text_key: int = 256
-    """Width of the keys that say what is written at a cell."""
-    context_key: int = 128
-    """Width of the keys that say what else a cell is."""
-    meaning_key: int = 128
-    """Width of the keys that say what the thing at a cell means."""
+    width: int = 256
+    """Channels of a cell of the mixed map."""
+    kernel: int = 5
+
+
+class ReaderConfig(_Config):
+    """A line of text, 32 pixels high, to letters."""
+
+    channels: tuple[int, int, int] = (32, 64, 128)
+    width: int = 256
+    blocks: int = 5
+    kernel: int = 9
+    symbols: str = SYMBOLS
+
+
+class SymbolConfig(_Config):
+    """A drawing, 40 x 40 pixels, to a vector in the space of meanings."""
+
+    channels: tuple[int, int, int, int] = (32, 64, 128, 256)
+    meaning: int = 192
+    """Width of the space in which drawings and words are compared."""
 
 
 class DecoderConfig(_Config):
-    """Decoder-only transformer over bytes; image tokens are its prefix."""
+    """Decoder-only transformer over the words of a question; what was found on the screen is its prefix."""
 
-    vocabulary: int = 260
     dim: int = 256
-    heads: int = 4
-    hidden: int = 512
+    heads: int = 8
+    hidden: int = 704
     layers: int = 4
-    max_bytes: int = 96
+    buckets: int = 4096
+    """Words of questions are also known by their hash."""
+    max_words: int = 24
+    relation: int = 32
+    """Width of what is said of how two things lie to each other."""
 
 
 class NanoConfig(_Config):
     """The whole model."""
 
-    format: int = 2
+    format: int = 3
     image: ImageConfig = ImageConfig()
     vit: VitConfig = VitConfig()
     connector: ConnectorConfig = ConnectorConfig()
+    reader: ReaderConfig = ReaderConfig()
+    symbols: SymbolConfig = SymbolConfig()
     decoder: DecoderConfig = DecoderConfig()
-    characters: int = 97
-    """Classes of the reading head: blank, the printable ASCII characters, any other."""
     threshold: float = 0.5
     """Confidence from which a target counts as found."""
-    temperature: float = 1.0
-    """Divides the pointer's logits before the confidence is taken; fitted on held-out training pages."""
     calibration: tuple[float, float] = (1.0, 0.0)
     """Slope and intercept on the logit of the raw probability."""

@@ -1,85 +1,70 @@
-"""The connector: from the encoder to the two that use it.
+"""The connector: from the encoder's cells and tokens to the things on the screen that the decoder is told of.
 
-For the decoder, tokens are pooled 2 x 2 and projected (pooling and an MLP, as in Molmo). For the pointer, tokens flow
-back to the cells, where they meet what the stem saw, and become keys: a text key, in the space of spelling codes, a
-meaning key, in the space of meaning vectors, and a context key for everything else.
+Tokens flow back to the cells, where they meet what the stem saw. Two heads say of each cell whether a line of text runs
+through it and how high it is, and whether it is the middle of an element, of which kind and how far its edges are. The
+cells of each line and element are pooled into one vector. Positions are cells or CSS pixels; knows nothing of letters.
 """
 
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deixis.vlm.config import NanoConfig
-from deixis.vlm.vit import STRIDE
+from deixis.vlm.config import ROLES, NanoConfig
+from deixis.vlm.vit import STRIDE, RowBlock
+
+LINE = 4
+"""What is said of half a cell (4 x 8 pixels): a line is here, its top, its bottom, it goes on to the right."""
+ELEMENT = 5 + len(ROLES)
+"""What is said of a cell: it is a middle; left, top, right, bottom; the role."""
 
 
-def sinusoids(places: Tensor, dim: int) -> Tensor:
-    """(..., 2) page places in pixels -> (..., dim): sines and cosines of x and y at periods from 32 px to 4,000 px."""
-    frequencies = 2 * torch.pi / (32 * 125 ** (torch.arange(dim // 4) / (dim // 4 - 1)))
-    angles = places[..., None] * frequencies  # (..., 2, dim / 4)
-    return torch.cat([angles.sin(), angles.cos()], -1).flatten(-2)
+class Maps(NamedTuple):
+    """What is on a page, cell by cell."""
 
-
-class Keys(NamedTuple):
-    """What a question is compared with at every cell: (..., H, W, width) each."""
-
-    text: Tensor
-    """Unit length."""
-    meaning: Tensor
-    """Unit length."""
-    context: Tensor
+    mixed: Tensor
+    """(..., H, W, C): what is pooled."""
+    lines: Tensor
+    """(..., H, 2 W, LINE): logit, pixels to the top and to the bottom (see `edges`), logit."""
+    elements: Tensor
+    """(..., H, W, ELEMENT): logit, distances to the edges as logarithms, logits of the roles."""
 
 
 class Connector(nn.Module):
     def __init__(self, config: NanoConfig) -> None:
         super().__init__()
-        vit, self.config = config.vit, config.connector
-        self.patch = vit.patch
-        rows, columns = self.config.pool
-        self.pool = nn.Sequential(
-            nn.Linear(rows * columns * vit.dim, 2 * vit.dim), nn.GELU(), nn.Linear(2 * vit.dim, config.decoder.dim)
-        )
-        self.whole = nn.Linear(vit.dim, config.decoder.dim)
-        self.place = nn.Linear(64, config.decoder.dim)
+        vit, own = config.vit, config.connector
+        self.patch, self.width = vit.patch, own.width
         self.back = nn.Linear(vit.dim, vit.patch[0] * vit.patch[1] * vit.width)
-        self.mix = nn.Sequential(nn.LayerNorm(2 * vit.width), nn.Linear(2 * vit.width, 256), nn.GELU())
-        self.text_local = nn.Linear(vit.width, self.config.text_key)
-        self.text_mixed = nn.Linear(256, self.config.text_key)
-        self.context = nn.Linear(256, self.config.context_key)
-        self.meaning_hidden = nn.Linear(256 + self.config.text_key, 512)
-        self.meaning = nn.Linear(512, self.config.meaning_key)
-        nn.init.zeros_(self.text_mixed.weight)
-        nn.init.zeros_(self.text_mixed.bias)
+        self.mix = nn.Sequential(nn.LayerNorm(2 * vit.width), nn.Linear(2 * vit.width, own.width), nn.GELU())
+        self.tower = RowBlock(own.width, (own.kernel, own.kernel))
+        self.lines = nn.Linear(own.width, 2 * LINE)
+        self.elements = nn.Linear(own.width, ELEMENT)
+        with torch.no_grad():  # middles are rare: begin by saying so
+            self.elements.bias[0] = -4.0
 
-    def prefix(self, tokens: Tensor, origin: Tensor) -> Tensor:
-        """(B, H, W, D) tokens of tiles at origin (B, 2) -> (B, M, E) image tokens for the decoder."""
-        rows, columns = self.config.pool
-        tokens = F.pad(tokens, (0, 0, 0, -tokens.shape[2] % columns, 0, -tokens.shape[1] % rows))
-        batch, height, width, dim = tokens.shape
-        x = tokens.view(batch, height // rows, rows, width // columns, columns, dim).permute(0, 1, 3, 2, 4, 5)
-        pixels = (rows * self.patch[0] * STRIDE, columns * self.patch[1] * STRIDE)
-        ys = (torch.arange(height // rows) + 0.5) * pixels[0]
-        xs = (torch.arange(width // columns) + 0.5) * pixels[1]
-        grid = torch.stack(torch.meshgrid(ys, xs, indexing="ij"), -1).flip(-1).reshape(1, -1, 2) + origin[:, None]
-        return self.pool(x.reshape(batch, (height // rows) * (width // columns), -1)) + self.place(sinusoids(grid, 64))
-
-    def local(self, cells: Tensor) -> Tensor:
-        """Text keys (B, H, W, T) as the stem alone can say them, for pictures that are nothing but text."""
-        return F.normalize(self.text_local(cells), dim=-1)
-
-    def keys(self, cells: Tensor, tokens: Tensor) -> Keys:
-        """(B, H, W, C) cells and (B, H/2, W/4, D) tokens -> the keys of every cell."""
+    def forward(self, cells: Tensor, tokens: Tensor) -> Maps:
+        """(B, H, W, C) cells and (B, H / rows, W / columns, D) tokens."""
         batch, height, width, channels = cells.shape
         rows, columns = self.patch
         spread = self.back(tokens).view(batch, height // rows, width // columns, rows, columns, channels)
         spread = spread.permute(0, 1, 3, 2, 4, 5).reshape(batch, height, width, channels)
-        mixed = self.mix(torch.cat([cells, spread], -1))
-        text = F.normalize(self.text_local(cells) + self.text_mixed(mixed), dim=-1)
-        # Words are looked up by their spelling: the text key is most of what meaning needs. Half the resolution is
-        # enough for what a thing means, and spares a fifth of a training step.
-        coarse = torch.cat([mixed, text * 4], -1).view(batch, height // 2, 2, width // 2, 2, -1).mean((2, 4))
-        meaning = F.normalize(self.meaning(F.gelu(self.meaning_hidden(coarse))), dim=-1)
-        meaning = meaning.repeat_interleave(2, 1).repeat_interleave(2, 2)
-        return Keys(text, meaning, self.context(mixed))
+        mixed = self.tower(self.mix(torch.cat([cells, spread], -1)))
+        return Maps(mixed, self.lines(mixed).view(batch, height, 2 * width, LINE), self.elements(mixed))
+
+
+def pool(mixed: Tensor, boxes: Tensor) -> Tensor:
+    """(H, W, C) and boxes (N, 4) in CSS pixels -> (N, 2 C): the mean of each box's cells, and the cell at its middle."""
+    height, width, channels = mixed.shape
+    x0, x1 = ((boxes[:, k] / STRIDE).round().long() for k in (0, 2))
+    y0, y1 = ((boxes[:, k] / STRIDE).round().long() for k in (1, 3))
+    column = ((boxes[:, 0] + boxes[:, 2]) / 2 / STRIDE).long().clamp(0, width - 1)
+    row = ((boxes[:, 1] + boxes[:, 3]) / 2 / STRIDE).long().clamp(0, height - 1)
+    x0, y0 = torch.minimum(x0, column).clamp(min=0), torch.minimum(y0, row).clamp(min=0)
+    x1 = torch.maximum(x1, column + 1).clamp(max=width)
+    y1 = torch.maximum(y1, row + 1).clamp(max=height)
+    sums = torch.zeros(height + 1, width + 1, channels)
+    sums[1:, 1:] = mixed.float().cumsum(0).cumsum(1)
+    total = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+    mean = total / ((x1 - x0) * (y1 - y0)).clamp(min=1)[:, None]
+    return torch.cat([mean, mixed[row, column].float()], 1)

@@ -150,10 +150,14 @@ class Icons:
 
     def draw(self, rng: Random, size: int) -> Icon:
         names, path = rng.choice(self.common if self.common and rng.random() < 0.6 else self.files)
+        return Icon(names, self.svg(path, size))
+
+    def svg(self, path: Path, size: int) -> str:
+        """The drawing of a file, of so many pixels' side, in the colour of the text around it."""
         svg = re.sub(r"<!--.*?-->|<\?xml.*?\?>", "", path.read_text(), flags=re.S).strip()
         svg = re.sub(r'\s(width|height|class)="[^"]*"', "", svg.split(">", 1)[0]) + ">" + svg.split(">", 1)[1]
         fill = "" if 'stroke="currentColor"' in svg else 'fill="currentColor" '
-        return Icon(names, svg.replace("<svg", f'<svg {fill}style="width:{size}px;height:{size}px;flex:none"', 1))
+        return svg.replace("<svg", f'<svg {fill}style="width:{size}px;height:{size}px;flex:none"', 1)
 
 
 def _clean(names: list[str]) -> tuple[str, ...]:

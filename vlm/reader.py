@@ -1,20 +1,20 @@
 """Reading: the text of one line, from the picture of that line.
 
 A small convolutional network with a CTC output over a strip of 32 pixels' height; letters are read where they stand, no
-language is modelled. Its weights lie beside the pointer's. Which line is meant, and where it ends, is the business of
-`pointer`. Strips are cut from the picture at its own resolution, which on a scaled screen shows more than CSS pixels.
+language is modelled. Where lines are is the business of `finder`. Strips are cut from the picture at its own resolution, which on a scaled screen shows more than CSS pixels.
 Source of the loss: Graves et al., "Connectionist Temporal Classification" (2006).
 """
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
+
+from deixis.vlm.config import ReaderConfig
 
 HEIGHT = 32
 STEP = 4
@@ -22,25 +22,6 @@ STEP = 4
 LONGEST = 1280
 TOGETHER = 64
 """Lines whose widths differ by less than this many pixels of a strip are read together."""
-SYMBOLS = (
-    " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
-    "€£¥©®°±·×–—‘’“”„…•«»¿¡§ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿĄąĆćĘęŁłŃńŚśŹźŻżŒœ→←↑↓✓★"
-)
-"""What can be read; anything else is left out."""
-
-
-class ReaderConfig(BaseModel):
-    """The reader's shape, stored with its weights."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: int = 1
-    channels: tuple[int, int, int] = (32, 64, 128)
-    width: int = 256
-    blocks: int = 5
-    kernel: int = 9
-    symbols: str = SYMBOLS
-
 
 class Along(nn.Module):
     """Residual depth-wise convolution along the line."""
@@ -131,26 +112,18 @@ def encode(text: str, symbols: str) -> list[int]:
     return [index[letter] for letter in text if letter in index]
 
 
-class LineReader:
-    """The reader with its weights."""
-
-    def __init__(self, path: Path) -> None:
-        from deixis.vlm.checkpoint import load_reader
-
-        self.model = load_reader(path)
-
-    def read(self, lines: list[Image.Image]) -> list[Line]:
-        """The text of each picture of a line. Lines of about one width are read together: kernels are made anew for
-        every width they have not met."""
-        strips = [strip_of(line) for line in lines]
-        groups: dict[int, list[int]] = {}
-        for i, strip in enumerate(strips):
-            groups.setdefault(-(-strip.shape[-1] // TOGETHER) * TOGETHER, []).append(i)
-        out = [Line("", (), ())] * len(lines)
-        for width, group in groups.items():
-            batch = torch.stack([F.pad(strips[i], (0, width - strips[i].shape[-1]), value=-1.0) for i in group])
-            with torch.inference_mode():
-                logits = self.model(batch)
-            for i, row in zip(group, logits, strict=True):
-                out[i] = decode(row[: strips[i].shape[-1] // STEP], self.model.config.symbols)
-        return out
+def read(model: Strips, lines: Sequence[Image.Image]) -> list[Line]:
+    """The text of each picture of a line. Lines of about one width are read together: kernels are made anew for every
+    width they have not met."""
+    strips = [strip_of(line) for line in lines]
+    groups: dict[int, list[int]] = {}
+    for i, strip in enumerate(strips):
+        groups.setdefault(-(-strip.shape[-1] // TOGETHER) * TOGETHER, []).append(i)
+    out = [Line("", (), ())] * len(lines)
+    for width, group in groups.items():
+        batch = torch.stack([F.pad(strips[i], (0, width - strips[i].shape[-1]), value=-1.0) for i in group])
+        with torch.inference_mode():
+            logits = model(batch).float()
+        for i, row in zip(group, logits, strict=True):
+            out[i] = decode(row[: strips[i].shape[-1] // STEP], model.config.symbols)
+    return out

@@ -1,30 +1,25 @@
-"""Trains the line reader on drawn lines and on lines cut from rendered screens; resumes from its last checkpoint.
-
-    python -m deixis.vlm.train_reader --screens DIR --fonts DIR --minutes N [--resume] [--out DIR]
+"""What the line reader learns: drawn lines, and lines cut from rendered screens. See `train`.
 
 Lines are cut with margins that are never quite right, as they are when the model finds them itself.
 """
 
-import argparse
-import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
-from deixis.vlm import checkpoint
 from deixis.vlm.ask import runs_of
+from deixis.vlm.config import ReaderConfig
 from deixis.vlm.data import Screens
 from deixis.vlm.dense import font_files
-from deixis.vlm.optim import Muon
-from deixis.vlm.reader import LONGEST, STEP, ReaderConfig, Strips, decode, encode, strip_of
+from deixis.vlm.model import READING, Nano
+from deixis.vlm.reader import LONGEST, STEP, Strips, decode, encode, strip_of
 from deixis.vlm.words import Words
 
 LETTERS = 48
@@ -141,10 +136,26 @@ def batch_of(lines: list[tuple[Image.Image, str]]) -> Lines:
     return Lines(padded, widths, [text for _, text in lines])
 
 
+class Reading:
+    """Stage `read`."""
+
+    parts = READING
+
+    def __init__(self, screens: Path | None, fonts: Path | None, lines: int) -> None:
+        self.screens, self.fonts, self.lines = screens, fonts, lines
+
+    def examples(self, seed: int) -> IterableDataset[Any]:
+        return LineBatches(self.screens, self.fonts, seed, self.lines)
+
+    def loss(self, model: Nano, batch: Lines) -> tuple[Tensor, dict[str, float]]:
+        loss, exact = loss_of(model.reader, batch)
+        return loss, {"exact": exact}
+
+
 def loss_of(model: Strips, lines: Lines) -> tuple[Tensor, float]:
     """CTC loss and the share of lines read exactly."""
     symbols = model.config.symbols
-    logits = model(lines.strips)
+    logits = model(lines.strips).float()
     wanted = [encode(text, symbols) for text in lines.texts]
     loss = F.ctc_loss(
         logits.log_softmax(-1).transpose(0, 1), torch.tensor([k for row in wanted for k in row]), lines.widths,
@@ -154,72 +165,3 @@ def loss_of(model: Strips, lines: Lines) -> tuple[Tensor, float]:
         decode(row[:width], symbols).text for row, width in zip(logits.detach(), lines.widths.tolist(), strict=True)
     ]
     return loss, sum(a == b for a, b in zip(read, lines.texts, strict=True)) / len(read)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--screens", type=Path)
-    parser.add_argument("--fonts", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("checkpoints"))
-    parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--size", type=int, default=48)
-    parser.add_argument("--resume", action="store_true")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    file = args.out / "reader.pt"
-    torch.manual_seed(0)
-    model = Strips(ReaderConfig())
-    optimiser = Muon(model, args.rate)
-    steps = 0
-    if args.resume and file.exists():
-        state = torch.load(file, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        steps = state["steps"]
-
-    def save() -> None:
-        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "steps": steps}
-        torch.save(state, file.with_suffix(".tmp"))
-        file.with_suffix(".tmp").replace(file)
-        checkpoint.save_reader(model, args.out / checkpoint.READER)
-
-    loader = iter(
-        DataLoader(
-            LineBatches(args.screens, args.fonts, steps, args.size), batch_size=None, num_workers=1, prefetch_factor=4
-        )
-    )
-    start, mean, first = time.monotonic(), [0.0, 0.0], steps
-    while (done := (time.monotonic() - start) / (60 * args.minutes)) < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = args.rate * min(1.0, (steps - first + 1) / 100) * (min(1.0, (1 - done) / 0.4) * 0.97 + 0.03)
-        loss, rate = loss_of(model, next(loader))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        steps += 1
-        mean = (
-            [0.97 * a + 0.03 * b for a, b in zip(mean, (loss.item(), rate), strict=True)]
-            if steps > first + 1
-            else [loss.item(), rate]
-        )
-        if steps % 50 == 0:
-            print(
-                json.dumps(
-                    {
-                        "step": steps,
-                        "min": round((time.monotonic() - start) / 60, 1),
-                        "loss": round(mean[0], 4),
-                        "exact": round(mean[1], 3),
-                    }
-                ),
-                flush=True,
-            )
-        if steps % 400 == 0:
-            save()
-    save()
-
-
-if __name__ == "__main__":
-    main()

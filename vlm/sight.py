@@ -1,0 +1,68 @@
+"""From a picture to the things on it: the encoder finds them, the line reader reads them, drawings are named.
+
+The one place where the model's parts meet pixels; boxes that leave it are CSS pixels. Knows nothing of questions.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+
+from deixis.vlm import connector, finder, reader, symbols
+from deixis.vlm.finder import Element
+from deixis.vlm.image import prepare
+from deixis.vlm.model import Nano
+from deixis.vlm.things import Box, Sighted, Written, inside, words_of
+
+SURE = 0.35
+"""What a line's letters must have on average to be taken for letters."""
+
+
+def look(model: Nano, picture: Image.Image, css: Image.Image) -> Sighted:
+    """Everything on a screen. picture: in its own resolution; css: the same at one pixel per CSS pixel."""
+    with torch.inference_mode():
+        maps = model.see(prepare(css, model.config.image))
+        scale = picture.width / css.width
+        found = read(model, picture, finder.lines(maps), scale)
+        elements = finder.elements(maps)
+        lines = torch.tensor([line.box for line in found]).view(-1, 4)
+        drawn = draw(model, picture, elements, lines, scale)
+        boxes = torch.cat([lines, torch.tensor([element.box for element in elements]).view(-1, 4)])
+        return Sighted(found, elements, drawn, connector.pool(maps.mixed, boxes))
+
+
+def read(model: Nano, picture: Image.Image, boxes: Sequence[Box], scale: float) -> list[Written]:
+    """What is written in boxes (CSS pixels), where letters are."""
+    lines = reader.read(model.reader, [picture.crop(margined(box, scale)) for box in boxes])
+    return [
+        Written(box, line.text, line.confidence, words_of(box, line))
+        for box, line in zip(boxes, lines, strict=True)
+        if line.text and line.confidence > SURE
+    ]
+
+
+def margined(box: Box, scale: float) -> tuple[int, int, int, int]:
+    """The pixels of a line, with the little around it that the reader is used to."""
+    x0, y0, x1, y1 = box
+    return round((x0 - 3) * scale), round((y0 - 1) * scale), round((x1 + 3) * scale), round((y1 + 1) * scale)
+
+
+def draw(model: Nano, picture: Image.Image, elements: Sequence[Element], lines: torch.Tensor, scale: float) -> torch.Tensor:
+    """(E, M) what is drawn on elements on which nothing, or next to nothing, is written; 0 on the others."""
+    out = torch.zeros(len(elements), model.config.symbols.meaning)
+    boxes = torch.tensor([element.box for element in elements]).view(-1, 4)
+    wide = (lines[:, 2] - lines[:, 0] > 1.6 * (lines[:, 3] - lines[:, 1])) if len(lines) else torch.zeros(0, dtype=torch.bool)
+    written = (inside(boxes, lines) & wide).any(1).tolist() if len(lines) else [False] * len(elements)
+    places, drawings = [], []
+    for number, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
+        if written[number] or min(x1 - x0, y1 - y0) > symbols.LARGEST or max(x1 - x0, y1 - y0) > 3 * symbols.LARGEST:
+            continue
+        crop = picture.crop((round(x0 * scale), round(y0 * scale), round(x1 * scale), round(y1 * scale)))
+        drawing = symbols.drawing_of(crop)
+        if drawing is not None:
+            places.append(number)
+            drawings.append(drawing)
+    if drawings:
+        out[places] = model.symbols(torch.from_numpy(np.stack(drawings))[:, None]).float()
+    return out
