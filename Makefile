@@ -40,25 +40,29 @@ eval: install
 	test -d $(DATA)/sets/report || $(BIN)/python -m deixis.benchmarks.validation --packages $(DATA)/packages --out $(DATA)/sets
 	$(BIN)/python -m deixis.benchmarks.evaluate --sets $(DATA)/sets/report --out runs/eval
 
-# deixis-nano from nothing, as its model card says: pages, words, reading, pointing, line reader, calibration. Every step resumes.
+# deixis-nano from nothing, as its model card says: pages, then one part after the other, then calibration. Every step resumes.
 HOURS ?= 4
+TRAIN := $(BIN)/python -m deixis.vlm.train
+FONTS := $(DATA)/packages/fontsource
 train: install
 	$(PIP) -e ".[train]"
 	$(BIN)/python -m deixis.vlm.packages --out $(DATA)/packages
 	$(BIN)/python -m deixis.vlm.collect --packages $(DATA)/packages --out $(DATA)/screens --count 3000 --workers 2
+	$(BIN)/python -m deixis.vlm.collect --packages $(DATA)/packages --out $(DATA)/held-out --start 200000 --count 60 --workers 2
 	test -f $(DATA)/synonyms.json || $(BIN)/python -m deixis.vlm.synonyms --packages $(DATA)/packages --out $(DATA)/synonyms.json
-	test -f checkpoints/read/nano.safetensors || $(BIN)/python -m deixis.vlm.train --screens $(DATA)/screens --fonts $(DATA)/packages/fontsource \
-	  --tiles 0 --dense 6 --rate 1.5e-3 --minutes 45 --out checkpoints/read --resume
-	$(BIN)/python -m deixis.vlm.train --screens $(DATA)/screens --fonts $(DATA)/packages/fontsource --synonyms $(DATA)/synonyms.json \
-	  --start checkpoints/read/nano.safetensors --tiles 4 --dense 3 --rate 6e-4 --minutes $$(($(HOURS) * 50)) --out checkpoints/point --resume
-	$(BIN)/python -m deixis.vlm.train --screens $(DATA)/screens --synonyms $(DATA)/synonyms.json --start checkpoints/point/nano.safetensors --tiles 4 --dense 0 \
-	  --questions 26 --hold stem vit connector spell --rate 6e-4 --minutes $$(($(HOURS) * 10)) --out checkpoints/asked --resume
-	test -f checkpoints/reader/reader.safetensors || $(BIN)/python -m deixis.vlm.train_reader --screens $(DATA)/screens --fonts $(DATA)/packages/fontsource \
-	  --minutes 35 --out checkpoints/reader
-	cp checkpoints/reader/reader.safetensors vlm/reader.safetensors
-	$(BIN)/python -m deixis.vlm.collect --packages $(DATA)/packages --out $(DATA)/held-out --start 200000 --count 100
-	$(BIN)/python -m deixis.vlm.judge --screens $(DATA)/screens --weights checkpoints/asked/nano.safetensors
-	$(BIN)/python -m deixis.vlm.calibrate --screens $(DATA)/held-out --weights checkpoints/asked/nano.safetensors
+	test -f checkpoints/see/done || $(TRAIN) see --screens $(DATA)/screens --fonts $(FONTS) --rate 1.5e-3 --minutes $$(($(HOURS) * 25)) --out checkpoints/see --resume
+	touch checkpoints/see/done
+	test -f checkpoints/draw/done || $(TRAIN) draw --packages $(DATA)/packages --rate 1e-3 --minutes $$(($(HOURS) * 5)) \
+	  --start checkpoints/see/nano.safetensors --out checkpoints/draw --resume
+	touch checkpoints/draw/done
+	test -f checkpoints/read/done || $(TRAIN) read --screens $(DATA)/screens --fonts $(FONTS) --rate 1.5e-3 --minutes $$(($(HOURS) * 15)) \
+	  --start checkpoints/draw/nano.safetensors --out checkpoints/read --resume
+	touch checkpoints/read/done
+	test -f checkpoints/relate/done || $(TRAIN) relate --screens $(DATA)/screens --packages $(DATA)/packages --synonyms $(DATA)/synonyms.json \
+	  --rate 1e-3 --minutes $$(($(HOURS) * 15)) --start checkpoints/read/nano.safetensors --out checkpoints/relate --resume
+	touch checkpoints/relate/done
+	cp checkpoints/relate/nano.safetensors vlm/nano.safetensors
+	$(BIN)/python -m deixis.vlm.calibrate --screens $(DATA)/held-out
 
 lint: install
 	$(BIN)/ruff check .

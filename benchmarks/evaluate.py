@@ -61,12 +61,12 @@ def rate(pairs: Sequence[Pair]) -> statistics.Rate:
     return statistics.rate([result.hit for _, result in pairs], [item.group for item, _ in pairs])
 
 
-def ask(sets: Path, model: str | None, out: Path) -> list[Part]:
-    """Runs every set that is there."""
+def ask(sets: Path, model: str | None, out: Path, named: bool = False) -> list[Part]:
+    """Runs every set that is there; with `named`, those of named elements only."""
     parts = []
     for goal in GOALS:
         path = sets / f"{goal.set}.jsonl"
-        if not path.exists():
+        if not path.exists() or (named and not goal.set.startswith("named")):
             continue
         items = read_set(path).items
         if model == "ocr" and all(item.text is not None for item in items):

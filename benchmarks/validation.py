@@ -160,10 +160,8 @@ class Source(NamedTuple):
         return HALVES[zlib.crc32(self.name.encode()) % 2]
 
 
-@contextmanager
-def datasette(folder: Path) -> Iterator[str]:
-    """A datasette server on this machine with a small database; yields its URL."""
-    database = folder / "shop.db"
+def shop(database: Path) -> None:
+    """A small database of people and products."""
     database.unlink(missing_ok=True)
     rng = Random(5)
     with sqlite3.connect(database) as db:
@@ -174,6 +172,11 @@ def datasette(folder: Path) -> Iterator[str]:
             "insert into products(title, price, stock) values (?,?,?)",
             [(t, rng.randint(5, 400), rng.randint(0, 50)) for t in THINGS],
         )
+
+
+@contextmanager
+def datasette(database: Path) -> Iterator[str]:
+    """A datasette server on this machine; yields its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -210,7 +213,8 @@ def sources(packages: Path, stack: ExitStack, out: Path) -> list[Source]:
             Source("python-docs", name, f"{docs}{name}.html") for name in DOC_PAGES if (DOCS / f"{name}.html").exists()
         ]
     if Path(sys.executable).with_name("datasette").exists():
-        base = stack.enter_context(datasette(out))
+        shop(out / "shop.db")
+        base = stack.enter_context(datasette(out / "shop.db"))
         places = (
             "",
             "shop",
@@ -536,14 +540,15 @@ async def make(packages: Path, out: Path, plain: bool, marked: bool) -> None:
             ]
             for seed in range(24 if marked else 0):
                 source, rng = hosts[seed % len(hosts)], Random(seed)
-                for row, html in (
+                parts = (
                     ("relations", table(rng)),
                     ("relations", prices(rng)),
                     ("relations", fields(rng)),
                     ("relations", ticks(rng)),
                     ("icons", icons(rng, packages / "bootstrap-icons/icons")),
-                ):
-                    await maker.with_markup(source, row, html, seed * 10 + len(html) % 10, HALVES[seed % 2])
+                )
+                for number, (row, html) in enumerate(parts):  # each a picture of its own
+                    await maker.with_markup(source, row, html, seed * 10 + number, HALVES[seed % 2])
             for seed, start in enumerate(range(0, len(words) if marked else 0, 6)):
                 batch, used = [], set()
                 for row_ in Random(1).sample(words, len(words))[start : start + 6]:

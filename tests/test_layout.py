@@ -21,6 +21,7 @@ EXCEPTIONS = {
     ("agent/cli.py", "vlm.train"),
     ("vlm/collect.py", "browser.launch"),
     ("vlm/collect.py", "browser.session"),
+    ("vlm/train_symbols.py", "browser.launch"),
 }
 """The command line loads what a command needs inside it; training takes its pictures with the acting browser."""
 

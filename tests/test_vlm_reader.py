@@ -1,16 +1,14 @@
 """Reading from pixels: lines end where they end, and say what they say."""
 
-import numpy as np
 import pytest
 import torch
 
 from deixis.browser.session import Session
 from deixis.browser.types import Point
-from deixis.vlm import judge, lines
-from deixis.vlm.model import ABSENT_FITS, EXPERTS, SIGNS, Signs
+from deixis.vlm.config import ReaderConfig
 from deixis.vlm.pointer import NanoPointer
-from deixis.vlm.reader import ReaderConfig, Strips, decode
-from tests.test_vlm_training import SMALL, Nano
+from deixis.vlm.reader import Line, Strips, decode
+from deixis.vlm.things import words_of
 
 PAGE = """<!doctype html><body style="margin:0;font:16px sans-serif"><style>*{position:absolute;margin:0;white-space:nowrap}
 body,html,style{position:static}</style>
@@ -39,20 +37,6 @@ async def test_lines_of_a_page_are_read_where_they_stand(browser_session: Sessio
     assert pointer.read_at(shot, Point(x=900, y=500)).text == ""
 
 
-def test_a_line_ends_at_a_gap_and_at_the_end_of_a_button() -> None:
-    pixels = np.full((80, 400), 255, np.uint8)
-    mask = np.zeros((10, 100), bool)
-    for x in (*range(40, 120, 10), *range(160, 200, 10)):  # two columns of letters, 44 pixels apart
-        pixels[24:36, x : x + 3] = 0
-        mask[3:5, x // 4 : (x + 8) // 4] = True
-    found = lines.line_at(mask, pixels, Point(x=80, y=30))
-    assert found and (found.x0, found.x1) == (37, 116) and found.y0 < 24 and found.y1 > 36
-    pixels[:, 210:] = 0  # a dark area beside it
-    other = lines.line_at(mask, pixels, Point(x=180, y=30))
-    assert other and other.x0 == 157 and other.x1 < 210
-    assert lines.line_at(mask, pixels, Point(x=20, y=70), reach=1) is None
-
-
 def test_decoding_takes_runs_for_one_letter_and_blanks_between_for_two() -> None:
     symbols = "ab "
     logits = torch.full((8, 4), -9.0)
@@ -68,17 +52,8 @@ def test_strips_of_any_width() -> None:
     assert model(torch.zeros(2, 1, 32, 64)).shape == (2, 16, len(model.config.symbols) + 1)
 
 
-def test_the_judge_learns_whom_to_trust() -> None:
-    torch.manual_seed(0)
-    model, n = Nano(SMALL), 400
-    right = torch.randint(0, 2, (n,)) * (EXPERTS - 1)  # the first expert or the last, as the signs say
-    best = torch.zeros(n, SIGNS)
-    best[:, 0] = torch.where(right == 0, 1.0, -1.0)
-    inside = torch.full((n, EXPERTS), -8.0).scatter(1, right[:, None], -0.1)
-    seen, context = torch.zeros(n, EXPERTS + 2), torch.zeros(n, 2, SMALL.connector.context_key)
-    signs = Signs(torch.zeros(n, SMALL.decoder.dim), best, seen, context)
-    absent = (best[:, 0] < 0).float() * (torch.rand(n) < 0.5)
-    cases = (signs, torch.zeros(n, ABSENT_FITS), inside, absent)
-    before = judge.losses(model, cases, torch.arange(n))[0]
-    judge.fit(model, cases, steps=60, rate=1e-2)
-    assert judge.losses(model, cases, torch.arange(n))[0] < before / 2
+def test_words_stand_where_their_letters_do() -> None:
+    line = Line("Save all", tuple((i + 0.5) / 8 for i in range(8)), (0.9,) * 8)
+    words = words_of((100.0, 10.0, 180.0, 26.0), line)
+    assert [word.text for word in words] == ["Save", "all"]
+    assert words[0].box == (100.0, 10.0, 140.0, 26.0) and words[1].box == (150.0, 10.0, 180.0, 26.0)

@@ -10,20 +10,19 @@ import torch
 from PIL import Image
 
 from deixis.browser.types import Box, Point
-from deixis.vlm import ask, relation
+from deixis.vlm import ask, questions
 from deixis.vlm.calibrate import Asked, apply, calibration_error, fit, threshold
-from deixis.vlm.config import DecoderConfig, NanoConfig, VitConfig
-from deixis.vlm.data import IGNORE, Examples, Limits, Sources, letter_class, letters_map, mask_of
+from deixis.vlm.config import ROLES
+from deixis.vlm.data import Parts
 from deixis.vlm.model import Nano
-from deixis.vlm.optim import Muon, orthogonal
+from deixis.vlm.optim import orthogonal
 from deixis.vlm.pages import PageMaker
-from deixis.vlm.pointer import Region, in_order
-from deixis.vlm.train import Trainer, placed, step
-
-SMALL = NanoConfig(
-    vit=VitConfig(stem=(8, 16), width=32, dim=64, heads=2, layers=1, local_blocks=1, row_blocks=1),
-    decoder=DecoderConfig(dim=64, heads=2, hidden=64, layers=1),
-)
+from deixis.vlm.pointer import Place, in_order, places_of
+from deixis.vlm.things import gathered
+from deixis.vlm.train import Stage, Trainer, take_over
+from deixis.vlm.train_decoder import Example, Examples, Relating, Sheet, Source, Wording, example, keep, kept, wordings
+from deixis.vlm.train_sight import Sight
+from tests.small_nano import SMALL, sighted
 
 
 def element(name: str, box: list[float], role: str = "button", **more: object) -> dict[str, object]:
@@ -47,29 +46,6 @@ def screens(tmp_path: Path) -> Path:
         json.dumps({"width": 672, "height": 384, "els": els, "words": words, "skip": [], "family": "test", "page": "a"})
     )
     return tmp_path
-
-
-def test_letters_stand_where_they_are() -> None:
-    words, skip = [["Hi", 40, 40, 56, 58, [40, 48, 56]]], [[100, 100, 140, 140]]
-    letters = letters_map(words, skip, 48, 84)
-    assert letters[5, 10] == letters[5, 11] == letter_class("H") and letters[5, 12] == letter_class("i")
-    assert letters[0, 0] == 0 and letters[13, 26] == IGNORE
-
-
-def test_classes_of_letters() -> None:
-    assert (
-        letter_class("!") == 2
-        and letter_class("~") == 95
-        and letter_class("é") == letter_class("e")
-        and letter_class("漢") == 96
-    )
-    assert len({letter_class(chr(c)) for c in range(33, 127)}) == 94
-
-
-def test_masks_hold_the_cells_inside_a_box_and_never_none() -> None:
-    mask = mask_of([[16, 8, 48, 24]], 10, 10)
-    assert mask.sum() == 8 and mask[1:3, 2:6].all()
-    assert mask_of([[3, 3, 6, 6]], 10, 10).sum() == 1
 
 
 def line(text: str, x: float, y: float) -> list[list[object]]:
@@ -141,17 +117,6 @@ def test_a_control_is_asked_for_by_the_label_beside_it() -> None:
     assert ask.label_of(element("City", [120, 40, 300, 70]), "City", seen) == ()  # a button carries its own name
 
 
-def test_the_stem_learns_only_beside_text(screens: Path, tmp_path: Path) -> None:
-    trainer = Trainer(tmp_path / "out", SMALL, 1e-3)
-    before = trainer.model.stem.conv1.weight.clone()
-    batch = next(iter(Examples(Sources(screens), SMALL, Limits(), seed=0, tiles=1)))
-    trainer.learn(batch, 1e-3)
-    assert torch.equal(trainer.model.stem.conv1.weight, before)
-    text = next(iter(Examples(Sources(screens), SMALL, Limits(), seed=0, tiles=0, dense=1)))
-    trainer.learn(text, 1e-3)
-    assert not torch.equal(trainer.model.stem.conv1.weight, before)
-
-
 def test_a_wall_of_icons_is_nothing_else(tmp_path: Path) -> None:
     icons = tmp_path / "lucide-static" / "icons"
     icons.mkdir(parents=True)
@@ -165,31 +130,20 @@ def test_a_wall_of_icons_is_nothing_else(tmp_path: Path) -> None:
 
 
 def test_namesakes_are_counted_in_reading_order() -> None:
-    def region(x: float, y: float, mass: float) -> Region:
-        return Region(Point(x=x, y=y), Box(x0=x, y0=y, x1=x + 8, y1=y + 8), mass)
+    def place(x: float, y: float, mass: float) -> Place:
+        return Place(Point(x=x, y=y), Box(x0=x, y0=y, x1=x + 8, y1=y + 8), mass, 0)
 
-    found = [region(300, 10, 0.3), region(20, 12, 0.28), region(20, 200, 0.26), region(400, 400, 0.01)]
+    found = [place(300, 10, 0.3), place(20, 12, 0.28), place(20, 200, 0.26), place(400, 400, 0.01)]
     assert [in_order(found, k)[0].point.y for k in (1, 2, 3, ask.LAST)] == [12, 10, 200, 200]
     assert in_order(found, 1)[0].mass == pytest.approx(0.84)
     assert in_order(found, 5)[0].mass < 0.4  # there is no fifth
 
 
-def test_a_relation_moves_mass_to_where_it_says() -> None:
-    anchor = torch.full((1, 30 * 40), -9.0)
-    anchor[0, 10 * 40 + 5] = 9.0
-    table = torch.zeros(1, len(relation.CENTRES), len(relation.CENTRES))
-    table[0, relation.CENTRES.index(0.0), relation.CENTRES.index(16.0)] = 5.0  # same row, 16 cells to the right
-    best = int(relation.bias(table.flatten(1), anchor, (30, 40)).argmax())
-    assert divmod(best, 40) == (10, 21)
-
-
-def test_the_loss_wants_mass_inside_the_places() -> None:
-    places = torch.zeros(1, 100, dtype=torch.bool)
-    places[0, 40:44] = True
-    good, bad = torch.zeros(1, 100), torch.zeros(1, 100)
-    good[0, 41], bad[0, 90] = 8.0, 8.0
-    assert placed(good, places)[0] < placed(bad, places)[0]
-    assert placed(good, places)[1] == 1.0 and placed(bad, places)[1] == 0.0
+def test_an_element_and_what_is_written_on_it_are_one_place() -> None:
+    things = gathered(sighted([("Save", (20.0, 20.0, 60.0, 36.0)), ("Help me", (200.0, 20.0, 260.0, 36.0))], [(10.0, 10.0, 70.0, 46.0)]))
+    places = places_of(things, np.array([0.0, 0.0, 0.4]), np.array([0.3, 0.15, 0.15]), 0.9)
+    assert places[0].mass == pytest.approx(0.63) and places[0].box.x0 == 10
+    assert places[1].mass == pytest.approx(0.27) and places[1].box.x1 == 260  # both of its words
 
 
 def test_updates_of_matrices_are_orthogonal() -> None:
@@ -198,32 +152,105 @@ def test_updates_of_matrices_are_orthogonal() -> None:
     assert values.min() > 0.5 and values.max() < 1.3
 
 
-@pytest.mark.parametrize(("tiles", "dense"), [(1, 0), (0, 1), (1, 1)])
-def test_a_few_steps_learn_one_screen(screens: Path, tiles: int, dense: int) -> None:
+def drawn(screens: Path, tmp_path: Path) -> Path:
+    """What the model is taken to have found on the screen."""
+    screen = json.loads((screens / "a.json").read_text())
+    lines = [(w[0], (float(w[1]), float(w[2]), float(w[3]), float(w[4]))) for w in screen["words"]]
+    boxes = [tuple(map(float, e["box"])) for e in screen["els"]]
+    (tmp_path / "things").mkdir()
+    keep(sighted(lines, boxes), tmp_path / "things" / "a.pt")  # type: ignore[arg-type]
+    return tmp_path / "things"
+
+
+class Small(Relating):
+    """The stage on one screen."""
+
+    def __init__(self, screens: Path, things: Path) -> None:
+        self.size, self.config, self.source = 1, SMALL.decoder, Source(screens, things, {})
+
+
+@pytest.mark.parametrize("name", ["see", "relate"])
+def test_a_few_steps_learn_one_screen(screens: Path, tmp_path: Path, name: str) -> None:
     torch.manual_seed(0)
-    model = Nano(SMALL)
-    optimiser = Muon(model, 3e-3)
-    examples = Examples(Sources(screens), SMALL, Limits(), seed=1, tiles=tiles, dense=dense)
-    batch = next(iter(examples))
-    totals = []
-    for _ in range(12):
-        total, _ = step(model, batch)
-        optimiser.zero_grad()
-        total.backward()
-        optimiser.step()
-        totals.append(total.item())
-    assert totals[-1] < totals[0] * 0.9
+    stage: Stage = Sight(screens, None, 1) if name == "see" else Small(screens, drawn(screens, tmp_path))
+    trainer = Trainer(tmp_path / "out", Nano(SMALL), stage, 3e-3)
+    batch = next(iter(Parts(screens, None, SMALL, 1, tiles=1) if name == "see" else stage.examples(1)))
+    losses = [trainer.learn(batch, 3e-3)["loss"] for _ in range(14)]
+    assert losses[-1] < losses[0] * 0.8
+
+
+def test_only_the_part_that_is_trained_changes(screens: Path, tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path / "out", Nano(SMALL), Small(screens, drawn(screens, tmp_path)), 1e-3)
+    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+    trainer.learn(next(iter(trainer.stage.examples(0))), 1e-3)
+    changed = {name.split(".")[0] for name, tensor in trainer.model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed == {"decoder"}
 
 
 def test_training_resumes_where_it_was(screens: Path, tmp_path: Path) -> None:
-    trainer = Trainer(tmp_path / "out", SMALL, 1e-3)
-    trainer.run(Examples(Sources(screens), SMALL, Limits(), seed=0, tiles=1), minutes=0.02)
+    stage = Small(screens, drawn(screens, tmp_path))
+    trainer = Trainer(tmp_path / "out", Nano(SMALL), stage, 1e-3)
+    trainer.run(minutes=0.03)
     assert trainer.steps > 0
-    again = Trainer(tmp_path / "out", SMALL, 1e-3)
-    again.resume(keep_optimiser=True)
+    again = Trainer(tmp_path / "out", Nano(SMALL), stage, 1e-3)
+    again.resume()
     assert again.steps == trainer.steps
     for name, tensor in trainer.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], tensor)
+    other = Nano(SMALL)
+    assert take_over(other, tmp_path / "out" / "nano.safetensors") == []
+
+
+def test_what_was_found_comes_back(tmp_path: Path) -> None:
+    seen = sighted([("Save me", (20.0, 20.0, 60.0, 36.0))], [(10.0, 10.0, 70.0, 46.0)])
+    keep(seen, tmp_path / "a.pt")
+    again = kept(tmp_path / "a.pt")
+    assert again.lines == seen.lines and again.elements == seen.elements
+    assert torch.allclose(again.looks, seen.looks, atol=1e-2)
+
+
+def test_another_label_is_asked_for_in_other_words(screens: Path) -> None:
+    screen = json.loads((screens / "a.json").read_text())
+    lines = [(w[0], (float(w[1]), float(w[2]), float(w[3]), float(w[4]))) for w in screen["words"]]
+    sheet = Sheet(sighted(lines, []), screen)
+    sheet.relabel(sheet.scene(), [Wording("Pay now", "button", ["take my money"])], 1, Random(0))
+    assert len(sheet.asks) == 1 and "take my money" in sheet.asks[0].text.lower()
+    assert [line.text for line in sheet.lines].count("Pay now") == 1
+    assert "Pay now" in sheet.things().texts
+    renamed = [e for e in sheet.els if ["text", "Pay now"] in e["names"]]
+    assert len(renamed) == 1 and tuple(renamed[0]["box"]) == sheet.asks[0].boxes[0]
+    assert "pay now" in sheet.scene().groups
+
+
+def test_people_do_not_say_to_training_what_they_say_to_the_benchmark() -> None:
+    held_out = Path(__file__).parents[1] / "benchmarks" / "people_words.jsonl"
+    measured = {json.loads(text)["words"].lower() for text in held_out.read_text().splitlines()}
+    trained = {words.lower() for wording in wordings() for words in wording.words}
+    assert len(trained) > 5000 and not measured & trained
+
+
+def test_targets_are_the_words_and_elements_whose_middle_is_inside() -> None:
+    things = gathered(sighted([("Open file", (20.0, 20.0, 100.0, 36.0))], [(10.0, 10.0, 140.0, 46.0), (300.0, 10.0, 340.0, 40.0)]))
+    inside, gone = ask.Ask("open it", ((10.0, 10.0, 60.0, 46.0),), "button"), ask.Ask("no", (), "absent", True)
+    made: Example = example(things, [inside, gone], SMALL.decoder)
+    assert made.words.tolist() == [[True, False], [False, False]]  # "file" lies to the right of the box
+    assert made.things.tolist() == [[False, False, False], [False, False, False]] and made.absent.tolist() == [False, True]
+    assert example(things, [inside._replace(boxes=((0.0, 0.0, 150.0, 50.0),))], SMALL.decoder).things[0].tolist() == [False, True, False]
+
+
+def test_examples_ask_of_what_is_there(screens: Path, tmp_path: Path) -> None:
+    things = drawn(screens, tmp_path)
+    batch = next(iter(Examples(Source(screens, things, {}), SMALL.decoder, seed=3, size=2)))
+    assert len(batch) == 2
+    for one in batch:
+        found = one.things.any(1) | one.words.any(1)
+        assert not (found & one.absent).any() and found[~one.absent].float().mean() > 0.7
+        assert len(one.kinds) == len(one.absent) and one.asked.ratios.shape == one.things.shape
+
+
+def test_roles_are_those_of_the_collector() -> None:
+    script = (Path(__file__).parents[1] / "vlm" / "collect.js").read_text()
+    assert all(f'"{role}"' in script for role in ROLES) and questions.bucket("Save", 64) == questions.bucket("save", 64) > 0
 
 
 def test_calibration_brings_confidence_to_the_rate_of_hits() -> None:

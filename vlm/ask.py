@@ -272,10 +272,25 @@ def noisy(name: str, rng: Random) -> str:
     """Other case, now and then a slip of the finger."""
     k = rng.random()
     name = name.lower() if k < 0.38 else name.upper() if k < 0.41 else name.title() if k < 0.45 else name
-    if rng.random() < 0.05 and len(name) > 4:
-        i = rng.randrange(1, len(name) - 1)
-        name = name[:i] + name[i + 1 :] if rng.random() < 0.5 else name[:i] + name[i + 1] + name[i] + name[i + 2 :]
-    return name
+    return slip(name, rng) if rng.random() < 0.05 and len(name) > 4 else name
+
+
+def slip(name: str, rng: Random) -> str:
+    """With a letter left out, or two turned round."""
+    if len(name) < 3:
+        return name
+    i = rng.randrange(1, len(name) - 1)
+    return name[:i] + name[i + 1 :] if rng.random() < 0.5 else name[:i] + name[i + 1] + name[i] + name[i + 2 :]
+
+
+def balanced(scene: "Scene", count: int, rng: Random) -> list[dict[str, Any]]:
+    """Elements to ask about; rare roles and icons are preferred to the many links and buttons."""
+    weights = {"link": 1.0, "button": 1.2, "menuitem": 1.0}
+    keyed = [
+        (rng.random() ** (1 / (3.0 if is_icon(e) else weights.get(e["role"], 3.0))), i)
+        for i, e in enumerate(scene.elements)
+    ]
+    return [scene.elements[i] for _, i in sorted(keyed, reverse=True)[:count]]
 
 
 def _verbs(role: str) -> tuple[str, ...]:

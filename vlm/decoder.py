@@ -305,3 +305,22 @@ class Decoder(nn.Module):
         own = (sharp * picks[..., None]).amax(1)
         beside = F.max_pool1d(own[:, None], 5, 1, 2)[:, 0]
         return (own + 0.5 * beside * (own > 0.05)) * self.word_sharp
+
+
+def shares(answers: Answers, tokens: Tokens, count: int) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of the things that are no lines (Q, T), and of the words (Q, W).
+
+    The first `count` things are lines; what a line gets is shared out among its words.
+    """
+    things, words = answers.things.log_softmax(1), answers.words
+    own = tokens.owners[:, tokens.owners[0] < count]
+    line = torch.zeros(words.shape[1], dtype=torch.long)
+    line[own[1]] = own[0]
+    index = line.expand(len(words), -1)
+    top = words.new_full((len(words), max(count, 1)), -1e9)
+    top = top.scatter_reduce(1, index, words.detach(), "amax")
+    shifted = (words - top.gather(1, index)).exp()
+    sums = torch.zeros_like(top).scatter_add(1, index, shifted)
+    within = shifted.clamp(min=1e-9).log() - sums.clamp(min=1e-9).log().gather(1, index)
+    alone = torch.cat([torch.full_like(things[:, :count], -1e4), things[:, count:]], 1)
+    return alone, things.gather(1, index) + within

@@ -23,6 +23,8 @@ REACH = 16.0
 """Pixels that stand for 1 in what is said of tops and bottoms."""
 WRITTEN = 0.5
 """Probability from which a half cell belongs to a line."""
+JOINED = -2.5
+"""Logit from which a half cell is joined to the next; breaks weigh more in the loss, which is made up for here."""
 LEVEL = 5.0
 """Pixels by which the middles of two half cells of one line may differ."""
 MIDDLE = 0.16
@@ -97,7 +99,7 @@ def _joined(said: np.ndarray, written: np.ndarray, rows: np.ndarray, columns: np
     """The group of every written half cell: neighbours on a row that are said to be joined, rows that agree on the middle."""
     number = np.full(written.shape, -1)
     number[rows, columns] = np.arange(len(rows))
-    right = np.nonzero(written[:, :-1] & written[:, 1:] & (said[:, :-1, 3] > 0))
+    right = np.nonzero(written[:, :-1] & written[:, 1:] & (said[:, :-1, 3] > JOINED))
     pairs = [(number[right], number[right[0], right[1] + 1])]
     below = np.nonzero(written[:-1] & written[1:])
     pairs.append((number[below], number[below[0] + 1, below[1]]))

@@ -12,11 +12,6 @@ import torch
 from torch import Tensor, nn
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-QUICK = ("gate.", "role.", "trust.", "absent.", "alike_cost", "sharpness", "nowhere")
-"""Parts that weigh the others: few numbers, of which each must move far."""
-TIMES = 4.0
-"""Their learning rate, in those of all others."""
-
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
     """(rows, columns) -> a matrix of the same row and column space whose singular values are all near 1."""
@@ -35,13 +30,8 @@ class Muon(torch.optim.Optimizer):
     def __init__(self, model: nn.Module, rate: float, decay: float = 0.02) -> None:
         named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         matrices = [p for name, p in named if _inner(name, p)]
-        quick = [p for name, p in named if name.startswith(QUICK)]
-        others = [p for name, p in named if not _inner(name, p) and not name.startswith(QUICK)]
-        groups = [
-            {"params": matrices, "muon": True, "times": 1.0},
-            {"params": others, "muon": False, "times": 1.0},
-            {"params": quick, "muon": False, "times": TIMES},
-        ]
+        others = [p for name, p in named if not _inner(name, p)]
+        groups = [{"params": matrices, "muon": True}, {"params": others, "muon": False}]
         super().__init__(groups, {"lr": rate, "decay": decay, "betas": (0.9, 0.98), "momentum": 0.95})
 
     @torch.no_grad()
@@ -50,7 +40,7 @@ class Muon(torch.optim.Optimizer):
             update = self._matrix if group["muon"] else self._adam
             for parameter in _with_gradient(group["params"]):
                 parameter.mul_(1 - group["lr"] * group["decay"] * (parameter.ndim > 1))
-                parameter.sub_(update(parameter, group), alpha=group["lr"] * group["times"])
+                parameter.sub_(update(parameter, group), alpha=group["lr"])
 
     def _matrix(self, parameter: Tensor, group: dict[str, Any]) -> Tensor:
         state = self.state[parameter]
@@ -70,11 +60,8 @@ class Muon(torch.optim.Optimizer):
 
 
 def _inner(name: str, parameter: Tensor) -> bool:
-    """Whether Muon is for it: a dense matrix or convolution of the image side that is neither an embedding nor a head.
-
-    The decoder is left to AdamW: its matrices are many, and the iteration would cost more than it saves.
-    """
-    heads = ("embed.weight", "kind.weight", "read_head", "absent", "gate.", "decoder.", "connector.pool")
+    """Whether Muon is for it: a dense matrix or convolution that is neither an embedding nor a small head."""
+    heads = ("embed.weight", "position.weight", "kind.weight", "gone.", "decoder.match", "relation.", "connector.elements")
     return (
         parameter.ndim >= 2
         and parameter.flatten(1).shape[1] > 40

@@ -1,84 +1,59 @@
 """Pointing with deixis-nano: a screenshot and words in, CSS pixels and a confidence out.
 
-The one place where the model's cells and CSS pixels meet. A page is encoded once and kept until another screenshot
-comes, so further targets on it are nearly free. Knows nothing of browsers and tasks.
+A screen is looked at once and kept until another screenshot comes, so further targets on it are nearly free. Knows nothing
+of browsers and tasks.
 """
 
 import hashlib
 import time
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
-from deixis.vlm import ask, checkpoint, lines, precision, proof
-from deixis.vlm.image import css_image, open_image, prepare
-from deixis.vlm.model import Encoded, Evidence, Nano, Query, Scores
-from deixis.vlm.reader import Line, LineReader
-from deixis.vlm.vit import STRIDE
+from deixis.vlm import ask, checkpoint, precision, questions, sight
+from deixis.vlm.decoder import Answers, Screen, shares
+from deixis.vlm.image import css_image, open_image
+from deixis.vlm.model import Nano
+from deixis.vlm.things import Things, gathered
 
 CANDIDATES = 4
-NAMESAKES = 8
+NAMESAKES = 9
 """Places considered for "the second Edit"."""
-AT_ONCE = 16
+ALIKE = 0.25
+"""Share of the best's probability from which others count as its namesakes."""
+AT_ONCE = 32
 """Questions in one pass of the decoder."""
-NEAR = 180.0
-"""CSS pixels to each side that are read of a long line."""
-SAME = 0.7
-"""Shared area of two boxes that hold the same line."""
-HIGHEST = 64.0
-"""CSS pixels; what is higher is no line of text."""
+TOGETHER = 0.3
+"""Share of the likeliest word's probability from which its neighbours belong to it."""
+NEAR = 24.0
+"""CSS pixels to a line of text from a point that is asked to be read."""
 CROP = (336, 192)
 """CSS width and height of the second look's crop."""
 ZOOM = 1.5
 
 
-class Region(NamedTuple):
-    """A connected group of likely cells, on the page."""
+class Place(NamedTuple):
+    """Where a target may be."""
 
     point: Point
     box: Box
     mass: float
-    """Summed probability."""
+    """Probability that a click there hits, before calibration."""
+    thing: int
+    """Number of the element or line."""
 
 
-class _Kept:
-    """The last picture, what the model sees in it, and the lines that have been read on it."""
+class Kept(NamedTuple):
+    """The last screen, and what the model knows of it."""
 
-    def __init__(self, key: str, image: Image.Image, small: Image.Image, page: Encoded, letters: Tensor) -> None:
-        """image: in its own resolution; small: at one pixel per CSS pixel; letters: (H, 2 W, characters) logits."""
-        self.key, self.image, self.page = key, image, page
-        self.grey = np.asarray(small.convert("L"))
-        self.written = lines.written(letters)
-        self.read: dict[Box, Line] = {}
-
-    def says(self, label: str) -> bool:
-        """Whether a line that has been read holds these letters, folded and without spaces."""
-        return any(label in proof.letters_of(line).text for line in self.read.values())
-
-    def likely_lines(self, fits: Tensor) -> tuple[list[Box], float]:
-        """The lines of text, or what lies near of long ones, at the best fits (H, W), and the best fit outside of them."""
-        left = fits.numpy().copy()
-        found: list[Box] = []
-        for _ in range(proof.PLACES):
-            row, column = divmod(int(left.argmax()), left.shape[1])
-            x, y = (column + 0.5) * STRIDE, (row + 0.5) * STRIDE
-            box = lines.line_at(self.written, self.grey, Point(x=x, y=y), reach=1)
-            if box and box.y1 - box.y0 < HIGHEST:
-                box = Box(x0=max(box.x0, x - NEAR), y0=box.y0, x1=min(box.x1, x + NEAR), y1=box.y1)
-                if not any(_same_place(box, other) for other in found):
-                    found.append(box)
-                left[
-                    int(box.y0 / STRIDE) : int(box.y1 / STRIDE) + 1, int(box.x0 / STRIDE) : int(box.x1 / STRIDE) + 1
-                ] = -1
-            left[max(0, row - 1) : row + 2, max(0, column - 2) : column + 3] = -1
-        return found, float(left.max())
+    key: str
+    things: Things
+    screen: Screen
 
 
 class NanoPointer:
@@ -93,14 +68,15 @@ class NanoPointer:
         if threads:
             torch.set_num_threads(threads)
         self.dtype = precision.chosen(dtype)
-        self._kept: _Kept | None = None
+        self._kept: Kept | None = None
 
     def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
-        """One Pointing a target, in order, in CSS pixels of the screenshot; the picture is encoded once."""
+        """One Pointing a target, in order, in CSS pixels of the screenshot; the picture is looked at once."""
         start = time.perf_counter()
-        kept = self._look(screenshot)
-        shared = (time.perf_counter() - start) / max(len(targets), 1)
-        return self._answers(kept, targets, (screenshot.width, screenshot.height), shared)
+        kept = self.look(screenshot)
+        found = self._places(kept, targets)
+        each = (time.perf_counter() - start) / max(len(targets), 1)
+        return [self._pointing(target, places, each) for target, places in zip(targets, found, strict=True)]
 
     def point(self, screenshot: Screenshot, target: str) -> Pointing:
         return self.point_many(screenshot, [target])[0]
@@ -115,138 +91,77 @@ class NanoPointer:
         edges = tuple(round(v * screenshot.scale) for v in (x0, y0, x0 + width, y0 + height))
         size = (round(width * ZOOM), round(height * ZOOM))
         crop = image.crop(edges).resize(size, Image.Resampling.BICUBIC)  # type: ignore[arg-type]
-        kept = self._seen("", crop, crop)
-        seen = self._answers(kept, [target], size, time.perf_counter() - start)[0]
-        return _moved(seen, 1 / ZOOM, x0, y0)
+        places = self._places(self._seen("", crop, crop), [target])[0]
+        return _moved(self._pointing(target, places, time.perf_counter() - start), 1 / ZOOM, x0, y0)
 
     def read(self, screenshot: Screenshot, question: str) -> Reading:
-        """The line of text that the question names, read from the pixels; empty when nothing is written there."""
-        found = self.point(screenshot, question)
-        return self.read_at(screenshot, found.point, found.confidence) if found.point else Reading(text="")
+        """The text that the question names, read from the pixels; empty when nothing is written there."""
+        kept = self.look(screenshot)
+        places = self._places(kept, [question])[0]
+        if not places:
+            return Reading(text="")
+        return _reading(kept.things, places[0].thing, self._calibrated(places[0].mass))
 
     def read_at(self, screenshot: Screenshot, point: Point, confidence: float = 1.0) -> Reading:
-        """The line of text at a point; its confidence is that of the letters times the given one."""
-        kept = self._look(screenshot)
-        box = lines.line_at(kept.written, kept.grey, point)
-        if box is None:
+        """The line of text at a point or next to it; its confidence is that of the letters times the given one."""
+        things = self.look(screenshot).things
+        boxes = things.boxes[: things.lines]
+        if not len(boxes):
             return Reading(text="")
-        self._read(kept, [box])
-        line = kept.read[box]
-        return Reading(text=line.text, confidence=line.confidence * confidence, box=box, source="pixels")
+        across = (boxes[:, 0] - point.x).clamp(min=0) + (point.x - boxes[:, 2]).clamp(min=0)
+        down = (boxes[:, 1] - point.y).clamp(min=0) + (point.y - boxes[:, 3]).clamp(min=0)
+        nearest = int((across + 2 * down).argmin())
+        if float(across[nearest] + down[nearest]) > NEAR:
+            return Reading(text="")
+        return _reading(things, nearest, confidence)
 
-    def _read(self, kept: _Kept, boxes: Sequence[Box]) -> None:
-        """Reads the lines in these boxes, CSS pixels, that have not been read yet."""
-        new = [box for box in dict.fromkeys(boxes) if box not in kept.read]
-        scale = kept.image.width / kept.grey.shape[1]
-        crops = [
-            kept.image.crop((round(b.x0 * scale), round(b.y0 * scale), round(b.x1 * scale), round(b.y1 * scale)))
-            for b in new
-        ]
-        kept.read |= dict(zip(new, self.reader.read(crops), strict=True))
-
-    def encode(self, screenshot: Screenshot) -> Encoded:
-        """The page as the model sees it; the last one is kept."""
-        return self._look(screenshot).page
-
-    @cached_property
-    def reader(self) -> LineReader:
-        return LineReader(checkpoint.embedded().with_name(checkpoint.READER))
-
-    def _look(self, screenshot: Screenshot) -> _Kept:
+    def look(self, screenshot: Screenshot) -> Kept:
+        """What the model knows of a screen; the last one is kept."""
         key = hashlib.sha256(screenshot.png).hexdigest() + f"{screenshot.width}x{screenshot.height}"
         if self._kept is None or self._kept.key != key:
             whole = open_image(screenshot.png)
-            image = css_image(whole, screenshot.width, screenshot.height)
-            self._kept = self._seen(key, whole, image)
+            self._kept = self._seen(key, whole, css_image(whole, screenshot.width, screenshot.height))
         return self._kept
 
-    def _seen(self, key: str, whole: Image.Image, image: Image.Image) -> _Kept:
+    def _seen(self, key: str, whole: Image.Image, image: Image.Image) -> Kept:
         """whole: the picture in its own resolution; image: at one pixel per CSS pixel."""
         with torch.inference_mode(), precision.running(self.dtype):
-            page = self.model.encode(prepare(image, self.model.config.image))
-            letters = self.model.read_head(page.cells)
-        return _Kept(key, whole, image, page, letters.view(len(letters), -1, self.model.config.characters))
+            things = gathered(sight.look(self.model, whole, image))
+            return Kept(key, things, self.model.decoder.screen(questions.tokens_of(things)))
 
-    def _answers(self, kept: _Kept, targets: Sequence[str], size: tuple[int, int], shared: float) -> list[Pointing]:
-        answers: list[Pointing] = []
+    def _places(self, kept: Kept, targets: Sequence[str]) -> list[list[Place]]:
+        """For every target where it may be, the likeliest first."""
+        found: list[list[Place]] = []
         for first in range(0, len(targets), AT_ONCE):
             some = list(targets[first : first + AT_ONCE])
-            start = time.perf_counter()
             counted = [ask.counted(target) for target in some]
-            with torch.inference_mode(), precision.running(self.dtype):
-                scores = self._scores(kept, some + [one.rest for one in counted if one])
-            cells = scores.cells
-            extra = iter(range(len(some), len(cells)))
-            for i, (target, one) in enumerate(zip(some, counted, strict=True)):
-                row, number = (next(extra), one.number) if one else (i, 0)
-                if one and one.label and kept.says(one.label):
-                    row, number = i, 0
-                answers.append(self._answer(kept.page, target, cells[row], number, size))
-            each = shared + (time.perf_counter() - start) / len(some)
-            answers[first:] = [answer.model_copy(update={"seconds": each}) for answer in answers[first:]]
-        return answers
+            said = [
+                one.rest if one and not says(kept.things, one.label) else target
+                for target, one in zip(some, counted, strict=True)
+            ]
+            numbers = [one.number if one and rest == one.rest else 0 for one, rest in zip(counted, said, strict=True)]
+            answers = self.answers(kept, said)
+            there = torch.sigmoid(-answers.absent).tolist()
+            things, words = (part.exp() for part in shares(answers, kept.screen.tokens, kept.things.lines))
+            for row, number in enumerate(numbers):
+                places = places_of(kept.things, things[row].numpy(), words[row].numpy(), there[row])
+                found.append(in_order(places, number) if number else places[:CANDIDATES])
+        return found
 
-    def scores(self, screenshot: Screenshot, targets: Sequence[str]) -> Scores:
-        """What the model says of targets on a page, cell by cell, before a point is chosen; no gradients."""
+    def answers(self, kept: Kept, targets: Sequence[str]) -> Answers:
+        """What the model says of targets on a screen, before places are chosen; no gradients."""
         with torch.inference_mode(), precision.running(self.dtype):
-            return self._scores(self._look(screenshot), targets)
+            return self.model.answer(kept.screen, questions.asked(targets, kept.things, self.model.config.decoder))
 
-    def _scores(self, kept: _Kept, targets: Sequence[str]) -> Scores:
-        query = self.model.ask(kept.page, list(targets))
-        found = self._proof_read(kept, targets, query, self.model.evidence(query, kept.page.keys))
-        return self.model.scores(query, kept.page.keys, found)
-
-    def _proof_read(self, kept: _Kept, targets: Sequence[str], query: Query, found: Evidence) -> Evidence:
-        """Evidence corrected by what is really written at the likeliest places."""
-        shape = kept.page.keys.text.shape[:2]
-        new = Evidence(*(part.clone() for part in found))
-        for i, target in enumerate(targets):
-            picked = query.picks[:, i].tolist()
-            for part, fits in enumerate((new.name[i], new.beside[i])):
-                wanted = proof.names(target, picked[part], picked[1 - part])
-                if wanted and max(picked[part]) > proof.PICKABLE:
-                    read, unread = self._likely_lines(kept, fits.view(shape))
-                    said = proof.findings(wanted, read)
-                    fits[:] = proof.corrected(said, fits.view(shape), unread).flatten()
-                    if part == 0:
-                        new.weakest[i], new.rarest[i], new.said[i] = fits, fits.amax(), proof.said(said)
-                        new.meant[i] = proof.doubted(said, new.meant[i].view(shape), proof.BETTER).flatten()
-            if new.rarest[i] < proof.WRITTEN:
-                self._proof_read_alike(kept, i, query, new)
-        return new
-
-    def _proof_read_alike(self, kept: _Kept, i: int, query: Query, new: Evidence) -> None:
-        """The same for labels that mean something similar, of one question."""
-        shape, count = kept.page.keys.text.shape[:2], query.likeness.shape[1]
-        sharp, cost = float(self.model.sharpness.exp()), float(self.model.alike_cost)
-        fits, likeness = new.alike[i].view(shape), new.likeness[i].view(shape)
-        read, unread = self._likely_lines(kept, fits + likeness * (cost / sharp))
-        bonus = [cost / sharp * near for near in query.likeness[i].tolist()]
-        found = proof.findings(query.labels[i * count : (i + 1) * count], read, bonus)
-        over = (fits + likeness * (cost / sharp) - unread).clamp(min=0)
-        fits[:] = proof.corrected(found, fits - over, 1.0)
-        for one in found:
-            top, left, bottom, right = one.cells
-            likeness[top:bottom, left:right] = query.likeness[i, one.which]
-
-    def _likely_lines(self, kept: _Kept, fits: Tensor) -> tuple[list[tuple[Box, Line]], float]:
-        """The lines at the best fits (H, W), read, and the best fit outside of them."""
-        boxes, unread = kept.likely_lines(fits)
-        self._read(kept, boxes)
-        return [(box, kept.read[box]) for box in boxes], unread
-
-    def _answer(self, page: Encoded, target: str, logits: Tensor, number: int, size: tuple[int, int]) -> Pointing:
-        found = regions(
-            logits, page.keys.text.shape[:2], size, self.model.config.temperature, NAMESAKES if number else CANDIDATES
-        )
-        if number:
-            found = in_order(found, number)
-        candidates = [Candidate(point=r.point, confidence=self._calibrated(r.mass)) for r in found[:CANDIDATES]]
+    def _pointing(self, target: str, places: Sequence[Place], seconds: float) -> Pointing:
+        candidates = [Candidate(point=p.point, confidence=self._calibrated(p.mass)) for p in places]
+        if not candidates:
+            return Pointing(target=target, confidence=0.0, found=False, seconds=seconds, model=self.name)
         first = candidates[0]
         return Pointing(
-            target=target, point=first.point, box=found[0].box, confidence=first.confidence,
+            target=target, point=first.point, box=places[0].box, confidence=first.confidence,
             found=first.confidence >= self.model.config.threshold, alternatives=tuple(candidates[1:]),
-            seconds=0.0, model=self.name,
+            seconds=seconds, model=self.name,
         )  # fmt: skip
 
     def _calibrated(self, mass: float) -> float:
@@ -256,78 +171,88 @@ class NanoPointer:
         return float(1 / (1 + np.exp(-(slope * np.log(mass / (1 - mass)) + intercept))))
 
 
-def _same_place(one: Box, other: Box) -> bool:
-    """Whether two boxes are the same line but for a little."""
-    width = min(one.x1, other.x1) - max(one.x0, other.x0)
-    height = min(one.y1, other.y1) - max(one.y0, other.y0)
-    whole = max((box.x1 - box.x0) * (box.y1 - box.y0) for box in (one, other))
-    return width > 0 and height > 0 and width * height > SAME * whole
+def says(things: Things, label: str) -> bool:
+    """Whether these letters, folded and without spaces, stand on a line of the screen."""
+    return bool(label) and any(label in questions.letters(text).replace(" ", "") for text in things.texts)
 
 
-def in_order(found: list[Region], number: int) -> list[Region]:
-    """The number-th (LAST: the last) of the regions that are about as likely as the best, then the others.
+def _reading(things: Things, number: int, confidence: float) -> Reading:
+    """What is written on one thing."""
+    sure = float(things.flags[number, 2]) if number < things.lines else 1.0
+    x0, y0, x1, y1 = things.boxes[number].tolist()
+    return Reading(
+        text=things.texts[number], confidence=sure * confidence, box=Box(x0=x0, y0=y0, x1=x1, y1=y1), source="pixels"
+    )
+
+
+def places_of(things: Things, elements: np.ndarray, words: np.ndarray, there: float) -> list[Place]:
+    """Probabilities of the things (T,) and of the words (W,) -> the likeliest places, best first.
+
+    Words that stand together are one place; so are an element and what is written on it.
+    """
+    found = [_place(things.boxes[i].tolist(), float(elements[i]), i) for i in np.argsort(-elements)[: 2 * NAMESAKES] if i >= things.lines]
+    found += _written(things, words)
+    found.sort(key=lambda place: -place.mass)
+    merged: list[Place] = []
+    for place in found[: 4 * NAMESAKES]:
+        same = next((i for i, other in enumerate(merged) if _one(place, other)), None)
+        if same is None:
+            merged.append(place)
+        else:
+            merged[same] = merged[same]._replace(mass=merged[same].mass + place.mass)
+    merged.sort(key=lambda place: -place.mass)
+    return [place._replace(mass=min(place.mass, 1.0) * there) for place in merged[:NAMESAKES]]
+
+
+def _place(box: Sequence[float], mass: float, thing: int) -> Place:
+    x0, y0, x1, y1 = box
+    whole = Box(x0=x0, y0=y0, x1=x1, y1=y1)
+    return Place(Point(x=(x0 + x1) / 2, y=(y0 + y1) / 2), whole, mass, thing)
+
+
+def _one(place: Place, other: Place) -> bool:
+    """Whether a click on the one is a click on the other."""
+    return other.box.contains(place.point) or place.box.contains(other.point)
+
+
+def _written(things: Things, words: np.ndarray) -> list[Place]:
+    """Runs of likely words of one line."""
+    own = things.owners[:, things.owners[0] < things.lines]
+    line_of = dict(zip(own[1].tolist(), own[0].tolist(), strict=True))
+    found, used = [], set()
+    for best in np.argsort(-words)[: 2 * NAMESAKES].tolist():
+        if best in used:
+            continue
+        run = [best]
+        for step in (-1, 1):
+            k = best + step
+            while 0 <= k < len(words) and line_of[k] == line_of[best] and words[k] > TOGETHER * words[best]:
+                run.append(k)
+                k += step
+        used.update(run)
+        boxes = [things.words[k].box for k in run]
+        whole = [min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)]
+        middle = things.words[best].box
+        point = Point(x=(middle[0] + middle[2]) / 2, y=(middle[1] + middle[3]) / 2)
+        found.append(_place(whole, float(words[run].sum()), line_of[best])._replace(point=point))
+    return found
+
+
+def in_order(found: list[Place], number: int) -> list[Place]:
+    """The number-th (LAST: the last) of the places that are about as likely as the best, then the others.
 
     The model gives namesakes the same probability, so theirs is the sum that says whether they are there at all.
     """
-    alike = [region for region in found if region.mass >= 0.25 * found[0].mass]
-    total = sum(region.mass for region in alike)
-    ordered = sorted(alike, key=lambda region: (round(region.point.y / 12), region.point.x))
+    if not found:
+        return found
+    alike = [place for place in found if place.mass >= ALIKE * found[0].mass]
+    total = min(sum(place.mass for place in alike), 1.0)
+    ordered = sorted(alike, key=lambda place: (round(place.point.y / 12), place.point.x))
     place = len(ordered) - 1 if number == ask.LAST else min(number, len(ordered)) - 1
     chosen = ordered[place]
     enough = number in (1, ask.LAST) or number <= len(ordered)
-    return [
-        chosen._replace(mass=total if enough else chosen.mass),
-        *(region for region in found if region is not chosen),
-    ]
-
-
-def regions(
-    logits: Tensor, shape: Sequence[int], size: tuple[int, int], temperature: float, count: int = CANDIDATES
-) -> list[Region]:
-    """Logits (H * W + 1) -> the likeliest groups of cells, best first, in CSS pixels of a page of the given size."""
-    probabilities = (logits.float() / temperature).softmax(0)[:-1].view(shape[0], shape[1]).numpy().copy()
-    found = []
-    for _ in range(count):
-        peak = np.unravel_index(int(probabilities.argmax()), probabilities.shape)
-        cells = _grow(probabilities, (int(peak[0]), int(peak[1])))
-        found.append(_region(probabilities, cells, size))
-        for cell in cells:
-            probabilities[cell] = 0
-    return sorted(found, key=lambda region: -region.mass)
-
-
-def _grow(probabilities: np.ndarray, seed: tuple[int, int]) -> list[tuple[int, int]]:
-    """Cells connected to the seed that hold at least a twentieth of its probability."""
-    floor = probabilities[seed] * 0.05
-    inside, edge = {seed}, [seed]
-    height, width = probabilities.shape
-    while edge and len(inside) < 2000:
-        row, column = edge.pop()
-        for cell in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
-            on_page = 0 <= cell[0] < height and 0 <= cell[1] < width
-            if on_page and cell not in inside and probabilities[cell] > floor:
-                inside.add(cell)
-                edge.append(cell)
-    return list(inside)
-
-
-def _region(probabilities: np.ndarray, cells: list[tuple[int, int]], size: tuple[int, int]) -> Region:
-    """Box around the cells and the likely cell nearest to their centre of mass."""
-    places = np.array(cells)
-    weights = probabilities[places[:, 0], places[:, 1]].astype(np.float64)
-    mass = float(weights.sum())
-    centre = (places * weights[:, None]).sum(0) / max(mass, 1e-12)
-    likely = places[weights >= weights.max() * 0.5]
-    row, column = likely[np.argmin(((likely - centre) ** 2).sum(1))]
-    x, y = (column + 0.5) * STRIDE, (row + 0.5) * STRIDE
-    (top, left), (bottom, right) = places.min(0), places.max(0) + 1
-    box = Box(
-        x0=float(left * STRIDE),
-        y0=float(top * STRIDE),
-        x1=float(min(right * STRIDE, size[0])),
-        y1=float(min(bottom * STRIDE, size[1])),
-    )
-    return Region(Point(x=float(min(x, size[0] - 1)), y=float(min(y, size[1] - 1))), box, mass)
+    others = [place for place in found if place is not chosen]
+    return [chosen._replace(mass=total if enough else chosen.mass), *others][:CANDIDATES]
 
 
 def _moved(pointing: Pointing, scale: float, dx: float, dy: float) -> Pointing:
@@ -337,11 +262,9 @@ def _moved(pointing: Pointing, scale: float, dx: float, dy: float) -> Pointing:
         return Point(x=point.x * scale + dx, y=point.y * scale + dy)
 
     box = pointing.box and Box(
-        x0=pointing.box.x0 * scale + dx,
-        y0=pointing.box.y0 * scale + dy,
-        x1=pointing.box.x1 * scale + dx,
-        y1=pointing.box.y1 * scale + dy,
-    )
+        x0=pointing.box.x0 * scale + dx, y0=pointing.box.y0 * scale + dy,
+        x1=pointing.box.x1 * scale + dx, y1=pointing.box.y1 * scale + dy,
+    )  # fmt: skip
     others = tuple(Candidate(point=move(c.point), confidence=c.confidence) for c in pointing.alternatives)
     return pointing.model_copy(
         update={"point": pointing.point and move(pointing.point), "box": box, "alternatives": others}

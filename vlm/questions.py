@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from rapidfuzz import fuzz, process
-from torch import Tensor
 
 from deixis.vlm import meaning, spelling
 from deixis.vlm.config import DecoderConfig

@@ -55,8 +55,9 @@ def drawing_of(picture: Image.Image) -> np.ndarray | None:
     pixels = np.asarray(picture.convert("RGB"), np.int16)
     if min(pixels.shape[:2]) < 4:
         return None
-    values, counts = np.unique((pixels // 8).reshape(-1, 3), axis=0, return_counts=True)
-    ground = values[counts.argmax()] * 8 + 4
+    shades = (pixels // 8) @ np.array([1024, 32, 1], np.int16)
+    common = int(np.bincount(shades.ravel()).argmax())
+    ground = np.array([common // 1024, common // 32 % 32, common % 32], np.int16) * 8 + 4
     ink = np.abs(pixels - ground).max(2).astype(np.float32)
     inner = _unframed(ink)
     rows, columns = np.nonzero(inner.max(1) > INK)[0], np.nonzero(inner.max(0) > INK)[0]

@@ -3,11 +3,16 @@
     python -m deixis.vlm.train see    --screens DIR --fonts DIR --minutes N --out DIR     encoder and connector: where things are
     python -m deixis.vlm.train read   --screens DIR --fonts DIR --minutes N --out DIR     the line reader
     python -m deixis.vlm.train draw   --packages DIR --minutes N --out DIR                what drawings mean
-    python -m deixis.vlm.train relate --screens DIR --minutes N --out DIR                 the decoder
+    python -m deixis.vlm.train relate --screens DIR --packages DIR --minutes N --out DIR  the decoder
 
 `--start FILE` takes over weights that are there already, `--resume` goes on from the folder's own checkpoint; the result is
 `nano.safetensors` in the folder, with all parts in it. The trainer pauses while the file PAUSE lies in its folder, so
 that others can take timings on a quiet machine.
+
+    python -m deixis.vlm.train --pages URL|DIR --minutes 20 --out DIR                     your own application
+
+collects pages of a running site (or of a folder of HTML), adapts encoder and decoder of the embedded weights (or of
+`--start`) to them, and leaves a file that `--model` takes.
 """
 
 import argparse
@@ -22,10 +27,16 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from deixis.browser.errors import UsageError
 from deixis.vlm import checkpoint, precision
+from deixis.vlm.collect import pages_of
 from deixis.vlm.config import NanoConfig
 from deixis.vlm.model import Nano
 from deixis.vlm.optim import Muon
+from deixis.vlm.train_decoder import Relating
+from deixis.vlm.train_reader import Reading
+from deixis.vlm.train_sight import Sight
+from deixis.vlm.train_symbols import Drawing
 
 FALL, WARM = 0.6, 50
 """The learning rate falls over the last part of the time, and rises over the first steps."""
@@ -105,6 +116,7 @@ class Trainer:
             if self.steps % 200 == 0:
                 self.save()
         self.save()
+        self.model.eval()
 
 
 def take_over(model: Nano, weights: Path) -> list[str]:
@@ -117,28 +129,60 @@ def take_over(model: Nano, weights: Path) -> list[str]:
     return sorted({name.split(".")[0] for name in set(own) - set(fitting)})
 
 
+SEEING_SHARE, CALM = 0.3, 0.3
+"""Of the time for one's own pages, what the encoder gets; and the learning rate there, in that of a training from nothing."""
+
+
+def adapt(pages: str, start: Path, out: Path, minutes: float, count: int, rate: float) -> int:
+    """Collects pages and adapts weights to them, in as many minutes altogether; returns how many pages there were."""
+    began = time.monotonic()
+    screens = out / "pages"
+    taken = pages_of(pages, screens, count)
+    if not any(screens.glob("*.json")):
+        raise UsageError(f"no page of {pages!r} could be opened: is the server running, and may it be read without logging in?")
+    left = minutes - (time.monotonic() - began) / 60
+    if left < 0.05:
+        raise UsageError(f"{minutes:g} minutes went by while pages were collected: give --minutes more, or --count less")
+    run(Sight(screens, None, 8), start, out / "see", left * SEEING_SHARE, rate * CALM)
+    seen = out / "see" / checkpoint.EMBEDDED
+    stage = Relating(screens, seen, None, None, out, 6)
+    left = minutes - (time.monotonic() - began) / 60
+    run(stage, seen, out, max(left, 0.02), rate * CALM)
+    return taken
+
+
+def run(stage: Stage, start: Path | None, out: Path, minutes: float, rate: float, resume: bool = False) -> None:
+    """One stage, from weights or from nothing."""
+    model = Nano(checkpoint.load(start).config if start else NanoConfig())
+    if start:
+        print(json.dumps({"from nothing": take_over(model, start)}), flush=True)
+    trainer = Trainer(out, model, stage, rate)
+    if resume and trainer.file.exists():
+        trainer.resume()
+    torch.manual_seed(trainer.steps)
+    trainer.run(minutes)
+
+
 def stage_of(args: argparse.Namespace) -> Stage:
     """The stage of that name, with what it learns from."""
     if args.stage == "see":
-        from deixis.vlm.train_sight import Sight
-
         return Sight(args.screens, args.fonts, args.size or 8)
     if args.stage == "read":
-        from deixis.vlm.train_reader import Reading
-
         return Reading(args.screens, args.fonts, args.size or 64)
     if args.stage == "draw":
-        from deixis.vlm.train_symbols import Drawing
-
         return Drawing(args.packages, args.out, args.size or 256)
-    from deixis.vlm.train_decoder import Relating
+    return Relating(args.screens, args.start, args.packages, args.synonyms, args.out, args.size or 6)
 
-    return Relating(args.screens, args.synonyms, args.size or 6)
+
+NEEDS = {"see": ("screens",), "read": ("screens",), "draw": ("packages",), "relate": ("screens", "packages", "start")}
+"""What each stage cannot do without."""
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["see", "read", "draw", "relate"])
+    parser.add_argument("stage", nargs="?", choices=sorted(NEEDS), help="without it, --pages")
+    parser.add_argument("--pages", help="your own site, a URL or a folder of HTML files")
+    parser.add_argument("--count", type=int, default=40, help="with --pages: how many pages")
     parser.add_argument("--screens", type=Path, help="folder that `python -m deixis.vlm.collect` filled")
     parser.add_argument("--fonts", type=Path, help="folder of unpacked @fontsource packages")
     parser.add_argument("--packages", type=Path, help="folder that `python -m deixis.vlm.packages` filled")
@@ -150,17 +194,22 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="weights (.safetensors) to go on from")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
-    model = Nano(NanoConfig())
-    if args.start:
-        print(json.dumps({"from nothing": take_over(model, args.start)}), flush=True)
-    trainer = Trainer(args.out, model, stage_of(args), args.rate)
-    if args.resume and trainer.file.exists():
-        trainer.resume()
-    torch.manual_seed(trainer.steps)
-    trainer.run(args.minutes, args.workers)
+    try:
+        if args.stage:
+            for name in NEEDS[args.stage]:
+                if getattr(args, name) is None:
+                    parser.error(f"{args.stage} needs --{name}")
+            run(stage_of(args), args.start, args.out, args.minutes, args.rate, args.resume)
+        elif args.pages:
+            start = args.start or checkpoint.embedded()
+            taken = adapt(args.pages, start, args.out, args.minutes, args.count, args.rate)
+            print(json.dumps({"pages": taken, "weights": str(args.out / checkpoint.EMBEDDED)}))
+        else:
+            parser.error("name a stage, or give --pages URL|DIR")
+    except UsageError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -98,13 +98,17 @@ def load(packages: Path, folder: Path) -> Drawings:
             for font in FONTS:
                 pictures.append(f'<span style="font:52px/1 \'{font}\'">{escape(glyph)}</span>')
                 names.append(words.split("|"))
-        np.savez_compressed(file, pixels=asyncio.run(render(pictures)), names=json.dumps(names))
+        bank = sorted({name for row in names for name in row}, key=len)  # of one length: less padding
+        vectors = torch.cat([meaning.shared().encode(bank[i : i + 256]).whole for i in range(0, len(bank), 256)])
+        pixels = asyncio.run(render(pictures))
+        np.savez_compressed(
+            file, pixels=pixels, names=json.dumps(names), bank=json.dumps(bank), meanings=vectors.half().numpy()
+        )
     stored = np.load(file)
-    called = json.loads(str(stored["names"]))
-    bank = sorted({name for row in called for name in row})
+    called, bank = json.loads(str(stored["names"])), json.loads(str(stored["bank"]))
     index = {name: i for i, name in enumerate(bank)}
-    vectors = torch.cat([meaning.shared().encode(bank[i : i + 512]).whole for i in range(0, len(bank), 512)])
-    return Drawings(stored["pixels"], [[index[name] for name in row] for row in called], bank, vectors)
+    numbers = [[index[name] for name in row] for row in called]
+    return Drawings(stored["pixels"], numbers, bank, torch.from_numpy(stored["meanings"]).float())
 
 
 def seen_as(ink: np.ndarray, rng: Random) -> Image.Image:
