@@ -14,7 +14,7 @@ from deixis.browser.errors import SetupError
 from deixis.vlm import molmo_files
 from deixis.vlm.crops import cut
 from deixis.vlm.language import Language
-from deixis.vlm.molmo import Molmo
+from deixis.vlm.molmo import Molmo, Packed
 from deixis.vlm.molmo_config import ClipTower, Experts, LanguageConfig, SiglipTower
 from deixis.vlm.towers import VisionTower
 from tests.tiny_models import molmo2
@@ -233,6 +233,23 @@ def test_many_questions_over_one_image(pair: tuple[Any, Molmo]) -> None:
         alone = ours.prefill([1, *image.tokens, *question], [image])[0][-1]
         assert same(ours.follow(question, cache.shared(1))[-1], alone)
     assert cache.length == 1 + len(image.tokens)
+
+
+def test_packed_questions_do_not_see_one_another(pair: tuple[Any, Molmo]) -> None:
+    _, ours = pair
+    image = cut(Image.effect_noise((200, 300), 80).convert("RGB"), ours.config.crops, ours.config.tokens)
+    prompt, questions = [1, *image.tokens], [[3, 4, 5], [9, 8], [7]]
+    pack = Packed(ours, ours.prefill(prompt, [image])[1], len(questions))
+    first = pack.follow(questions)
+    second = pack.follow([[11], [], [12]])  # the one in the middle has ended
+    for i, more, logits in (
+        (0, [], first[0]),
+        (1, [], first[1]),
+        (2, [], first[2]),
+        (0, [11], second[0]),
+        (2, [12], second[1]),
+    ):
+        assert same(logits, ours.prefill([*prompt, *questions[i], *more], [image])[0][-1])
 
 
 def test_weights_that_do_not_fit_are_listed(pair: tuple[Any, Molmo], tmp_path: Path) -> None:
