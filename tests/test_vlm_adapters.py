@@ -163,3 +163,26 @@ def test_what_is_no_model_is_told_in_a_sentence(made: Made, molmo: Path, tmp_pat
     (tmp_path / "mine" / "tokenizer.json").unlink()
     with pytest.raises(SetupError, match="no tokenizer"):
         local.load(str(tmp_path / "mine") + "=Molmo2")
+
+
+def test_molmo_answers_many_questions_as_one_by_one(molmo: Path) -> None:
+    chat, png = MolmoChat(molmo, family_of("Molmo2-4B")), picture()
+    turns = [Turn(text, png) for text in ("what is this?", "Point to Save", "a", "how many rows has the table there?")]
+    alone = [chat.answer(turn, 7) for turn in turns]
+    together = chat.answer_many(turns, 7)
+    assert [(one.text, one.whole, one.tokens) for one in together] == [
+        (one.text, one.whole, one.tokens) for one in alone
+    ]
+    assert all(a.sure == pytest.approx(b.sure, abs=1e-6) for a, b in zip(together, alone, strict=True))
+    assert len({round(one.sure or 0, 5) for one in alone}) > 2  # they are not all alike
+    with pytest.raises(UsageError, match="same picture"):
+        chat.answer_many([turns[0], Turn("what is this?", picture(10.0))])
+    found = PromptedPointer(chat, family_of("Molmo2-4B")).point_many(shot(), ["Save", "Cancel"])
+    assert [one.target for one in found] == ["Save", "Cancel"] and all(one.unreadable for one in found)
+
+
+def test_answers_are_heard_while_they_are_written(made: Made, molmo: Path) -> None:
+    for chat in (MolmoChat(molmo, family_of("Molmo2-4B")), local.load(str(made("Qwen3-VL-8B-Instruct"))).talker):
+        heard: list[str] = []
+        whole = chat.answer(Turn("what is this?", picture()), 6, heard.append).text
+        assert whole.startswith("".join(heard)) and heard

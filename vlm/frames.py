@@ -106,6 +106,16 @@ class AsIs(Frozen):
     kind: Literal["as_is"] = "as_is"
 
 
+class Within(Frozen):
+    """The server makes larger pictures smaller without a word: they are made so before they are sent, aspect kept."""
+
+    kind: Literal["within"] = "within"
+    side: int
+    """Pixels of the longer side, at most."""
+    pixels: int
+    """Of the whole picture, at most."""
+
+
 class SmartResize(Frozen):
     """The model's pre-processor makes both sides multiples of `factor` and keeps the area within limits.
 
@@ -127,7 +137,7 @@ class PaddedCanvas(Frozen):
     height: int
 
 
-Fit = Annotated[AsIs | SmartResize | PaddedCanvas, Field(discriminator="kind")]
+Fit = Annotated[AsIs | Within | SmartResize | PaddedCanvas, Field(discriminator="kind")]
 
 
 class Resize(Frozen):
@@ -194,6 +204,10 @@ def planned(size: Size, fit: Fit) -> tuple[Size, Size]:
     """Pixels of (the content, the whole picture) to send, for a crop of the given size."""
     if isinstance(fit, AsIs):
         return size, size
+    if isinstance(fit, Within):
+        ratio = min(1.0, fit.side / max(size), math.sqrt(fit.pixels / (size.width * size.height)))
+        smaller = Size(*(max(1, math.floor(side * ratio + 1e-9)) for side in size))
+        return smaller, smaller
     if isinstance(fit, SmartResize):
         resized = smart_size(size, fit)
         return resized, resized

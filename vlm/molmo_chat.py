@@ -7,21 +7,25 @@ goes to `points`. Source of the prompts: allenai/molmo, olmo/data/data_formatter
 import io
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from PIL import Image
 from tokenizers import Tokenizer
 
-from deixis.browser.errors import SetupError
+from deixis.browser.errors import SetupError, UsageError
 from deixis.vlm import molmo_files
 from deixis.vlm.crops import Patches, cut
 from deixis.vlm.families import Family
 from deixis.vlm.language import Cache
-from deixis.vlm.prompted import SHORT, Completion, Turn
+from deixis.vlm.molmo import Packed
+from deixis.vlm.prompted import SHORT, Completion, Heard, Turn
 
 CAUSAL = {"MolmoWeb"}
 """Families whose image tokens do not see later ones, though their config is that of Molmo2."""
+TOGETHER = 16
+"""Questions on one picture that are answered at the same time."""
 ENDS = ("<|im_end|>", "<|endoftext|>", "</s>")
 """Tokens that end an answer, besides the one the tokenizer's config names."""
 
@@ -45,23 +49,33 @@ class MolmoChat:
         self.tokenizer, self.ends = tokenizer_of(folder)
         self._kept: tuple[bytes | None, list[int], Cache] | None = None
 
-    def answer(self, turn: Turn, most: int = SHORT) -> Completion:
+    def answer(self, turn: Turn, most: int = SHORT, heard: Heard | None = None) -> Completion:
         """The picture is read once, however many questions come after it."""
         before, cache = self._looked(turn.png)
-        words = self.words(turn.text)
-        last = self.molmo.follow(words, cache)[-1]
-        tokens, sure = [], 0.0
-        for _ in range(most):
-            share = last.float().log_softmax(0)
-            token = int(share.argmax())
-            if token in self.ends:
-                break
-            tokens.append(token)
-            sure += float(share[token])
-            last = self.molmo.follow([token], cache)[-1]
-        text = self.tokenizer.decode(tokens, skip_special_tokens=False)
-        mean = math.exp(sure / len(tokens)) if tokens else 1.0
-        return Completion(text, len(tokens) < most, len(before) + len(words) + len(tokens), mean)
+        new = self.words(turn.text)
+        said = _Said(len(before) + len(new), most, self.tokenizer, heard)
+        while new:
+            new = said.take(self.molmo.follow(new, cache)[-1], self.ends)
+        return said.completion()
+
+    def answer_many(self, turns: Sequence[Turn], most: int = SHORT) -> list[Completion]:
+        """The same answers, several questions on one picture at the same time; UsageError when the pictures differ."""
+        if len({turn.png for turn in turns}) > 1:
+            raise UsageError("questions are answered together when they are about the same picture")
+        out: list[Completion] = []
+        for start in range(0, len(turns), TOGETHER):
+            out += self._together(turns[start : start + TOGETHER], most)
+        return out
+
+    def _together(self, turns: Sequence[Turn], most: int) -> list[Completion]:
+        before, cache = self._looked(turns[0].png)
+        pack = Packed(self.molmo, cache, len(turns))
+        new = [self.words(turn.text) for turn in turns]
+        said = [_Said(len(before) + len(words), most, self.tokenizer) for words in new]
+        while any(new):
+            logits = iter(pack.follow(new))
+            new = [one.take(next(logits), self.ends) if more else [] for one, more in zip(said, new, strict=True)]
+        return [one.completion() for one in said]
 
     def before(self, image: Patches | None) -> list[int]:
         """Token ids up to the words: a first token, the role where there is one, the picture."""
@@ -91,6 +105,41 @@ class MolmoChat:
     def _patches(self, png: bytes) -> Patches:
         with Image.open(io.BytesIO(png)) as image:
             return cut(image.convert("RGB"), self.molmo.config.crops, self.molmo.config.tokens)
+
+
+class _Said:
+    """An answer while it is written, the likeliest token each time."""
+
+    def __init__(self, before: int, most: int, tokenizer: Tokenizer, heard: Heard | None = None) -> None:
+        """before: tokens of the prompt."""
+        self.before, self.most, self.tokenizer, self.heard = before, most, tokenizer, heard
+        self.tokens: list[int] = []
+        self.sure, self.letters, self.ended = 0.0, 0, False
+
+    def take(self, logits: torch.Tensor, ends: Sequence[int]) -> list[int]:
+        """The token that (vocabulary,) logits like best, in a list; nothing when it ends the answer or no more may come."""
+        share = logits.float().log_softmax(0)
+        token = int(share.argmax())
+        if token in ends:
+            self.ended = True
+            return []
+        self.tokens.append(token)
+        self.sure += float(share[token])
+        self._tell()
+        return [token] if len(self.tokens) < self.most else []
+
+    def _tell(self) -> None:
+        """Passes on the letters that are new and whole: a letter may take several tokens."""
+        if self.heard and not (text := self._text()).endswith("\ufffd"):
+            self.heard(text[self.letters :])
+            self.letters = len(text)
+
+    def _text(self) -> str:
+        return str(self.tokenizer.decode(self.tokens, skip_special_tokens=False))
+
+    def completion(self) -> Completion:
+        mean = math.exp(self.sure / len(self.tokens)) if self.tokens else 1.0
+        return Completion(self._text(), self.ended, self.before + len(self.tokens), mean)
 
 
 def tokenizer_of(folder: Path) -> tuple[Tokenizer, list[int]]:
