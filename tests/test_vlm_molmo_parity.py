@@ -1,16 +1,19 @@
 """Molmo's parts against the transformers classes they are made like, with random weights: the same numbers come out."""
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import accelerate
 import pytest
 import torch
 import transformers as hf
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from deixis.browser.errors import SetupError
+from deixis.browser.errors import SetupError, UsageError
 from deixis.vlm import molmo_files
 from deixis.vlm.crops import cut
 from deixis.vlm.language import Language
@@ -252,9 +255,146 @@ def test_packed_questions_do_not_see_one_another(pair: tuple[Any, Molmo]) -> Non
         assert same(logits, ours.prefill([*prompt, *questions[i], *more], [image])[0][-1])
 
 
-def test_weights_that_do_not_fit_are_listed(pair: tuple[Any, Molmo], tmp_path: Path) -> None:
-    theirs, _ = pair
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_is_as_close_as_that_of_transformers(
+    pair: tuple[Any, Molmo], dtype: str, tmp_path: Path
+) -> None:
+    theirs, ours = pair
     theirs.save_pretrained(tmp_path)
-    save_file({"model.something.else": torch.zeros(2)}, tmp_path / "more.safetensors")
-    with pytest.raises(SetupError, match="1 unknown: model.something.else"):
-        molmo_files.load(tmp_path)
+    half, kind = molmo_files.load(tmp_path, dtype), molmo_files.DTYPES[dtype]
+    their_half = hf.Molmo2ForConditionalGeneration.from_pretrained(tmp_path, dtype=kind).eval()
+    ids = [1, *TEXT, *range(30, 60)]
+    with torch.inference_mode():
+        exact = theirs(torch.tensor([ids])).logits[0]
+        their_error = (their_half(torch.tensor([ids])).logits[0].float() - exact).abs().mean()
+    our_error = (half.prefill(ids)[0].float() - exact).abs().mean()
+    assert our_error < 1.3 * their_error
+
+
+class Folder(NamedTuple):
+    """A tiny Molmo2 on disk, to be spoiled."""
+
+    path: Path
+    weights: dict[str, Tensor]
+
+    def write(self, weights: dict[str, Tensor]) -> Path:
+        save_file(weights, self.path / "model.safetensors")
+        return self.path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    hf.Molmo2ForConditionalGeneration(molmo2(False)).save_pretrained(tmp_path)
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        return Folder(tmp_path, {key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118 -- not a dict
+
+
+GATE = "model.vision_backbone.image_projector.w1.weight"
+
+
+def test_weights_that_do_not_fit_are_listed(folder: Folder) -> None:
+    spoiled = dict(folder.weights) | {"model.something.else": torch.zeros(2), "model.other": torch.zeros(2)}
+    del spoiled[GATE], spoiled["lm_head.weight"]
+    with pytest.raises(
+        SetupError,
+        match=r"2 missing: pool.up.weight, language.head.weight; 2 unknown: model.other, model.something.else",
+    ):
+        molmo_files.load(folder.write(spoiled))
+    for wrong, told in (
+        (torch.zeros(3, 32), rf"1 of another shape or kind: {GATE} is \(3, 32\), not \(40, 32\)"),
+        (torch.zeros(40, 32, dtype=torch.int8), f"{GATE} holds int8, which are no weights"),
+    ):
+        with pytest.raises(SetupError, match=told):
+            molmo_files.load(folder.write(folder.weights | {GATE: wrong}))
+
+
+def test_a_file_of_another_number_format_is_converted(folder: Folder) -> None:
+    before = molmo_files.load(folder.write(folder.weights)).state_dict()
+    after = molmo_files.load(folder.write({key: value.bfloat16() for key, value in folder.weights.items()}))
+    assert all(value.dtype is torch.float32 for value in after.state_dict().values())
+    assert all(torch.allclose(value, before[key], rtol=0.01, atol=1e-3) for key, value in after.state_dict().items())
+
+
+def test_a_file_that_breaks_off_and_one_that_is_missing(folder: Folder) -> None:
+    path = folder.path / "model.safetensors"
+    whole = path.read_bytes()
+    for cut_at in (len(whole) - 1, len(whole) // 2, 100, 3, 0):
+        path.write_bytes(whole[:cut_at])
+        with pytest.raises(SetupError, match="no complete safetensors file.*fetch it again"):
+            molmo_files.load(folder.path)
+    index = folder.path / "model.safetensors.index.json"
+    index.write_text('{"weight_map": {"a": "model-1.safetensors", "b": "model.safetensors"}}')
+    with pytest.raises(SetupError, match="1 of 2 weight files are missing.*'model-1.safetensors' first"):
+        molmo_files.load(folder.path)
+    for text in ("{", "[]", '{"weight_map": 3}'):
+        index.write_text(text)
+        with pytest.raises(SetupError, match="lists no weight files"):
+            molmo_files.load(folder.path)
+    index.unlink()
+    path.unlink()
+    with pytest.raises(SetupError, match="no safetensors files"):
+        molmo_files.load(folder.path)
+    (folder.path / "pytorch_model.bin").write_bytes(whole)
+    with pytest.raises(SetupError, match="is a pickle, which can run code"):
+        molmo_files.load(folder.path)
+
+
+def test_configs_that_are_not_molmos(folder: Folder) -> None:
+    path = folder.path / "config.json"
+    data = json.loads(path.read_text())
+    text = dict(data["text_config"])
+    del text["head_dim"]
+    for wrong, told in (
+        (data | {"model_type": "llama"}, "architecture 'llama', not molmo or molmo2"),
+        (data | {"text_config": text}, "lacks or garbles something a molmo2 config has"),
+        (data | {"text_config": data["text_config"] | {"hidden_size": "wide"}}, "lacks or garbles"),
+        ([], "architecture None"), ([1], "cannot be read"),
+    ):  # fmt: skip
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(SetupError, match=told):
+            molmo_files.load(folder.path)
+    path.unlink()
+    with pytest.raises(SetupError, match="cannot be read"):
+        molmo_files.load(folder.path)
+
+
+@pytest.mark.parametrize("size", [(8193, 100), (7, 100), (100, 9000)])
+def test_a_picture_that_is_too_large_or_too_small(pair: tuple[Any, Molmo], size: tuple[int, int]) -> None:
+    config = pair[1].config
+    with pytest.raises(UsageError, match="cannot be taken: 8 to 8192 on a side"):
+        cut(Image.new("RGB", size), config.crops, config.tokens)
+
+
+def test_a_plan_for_several_gpus_keeps_layers_whole(pair: tuple[Any, Molmo]) -> None:
+    """Reckoned, not run: there is no GPU at hand."""
+    _, ours = pair
+    size = sum(parameter.numel() * 4 for parameter in ours.parameters())
+    plan = molmo_files.planned(ours, {0: size // 2, 1: size // 2, "cpu": size})
+    assert len(set(plan.values())) > 1 and all(name in dict(ours.named_modules()) for name in plan)
+    layers = {name for name in plan if name.startswith("language.layers")}
+    assert all(name.count(".") == 2 for name in layers - {"language.layers"})  # never a part of one
+    with pytest.raises(SetupError, match="more than the GPUs and the memory"):
+        molmo_files.planned(ours, {0: 1000, "cpu": 1000})
+
+
+def test_parts_on_several_devices_work_together(pair: tuple[Any, Molmo], folder: Folder, tmp_path: Path) -> None:
+    """Half of the parts lie on the disk and come to where they are used, by the hooks that also serve several GPUs."""
+    _, ours = pair
+    config = ours.config
+    image = cut(Image.effect_noise((200, 300), 80).convert("RGB"), config.crops, config.tokens)
+    ids = [1, *image.tokens, *TEXT]
+    whole = Molmo(config).eval().requires_grad_(False)
+    whole.load_state_dict(ours.state_dict())
+    plan: dict[str, int | str] = {
+        "tower": "disk",
+        "pool": "cpu",
+        "language.embed": "cpu",
+        "language.norm": "disk",
+        "language.head": "disk",
+    }
+    plan |= {f"language.layers.{i}": ("disk", "cpu")[i % 2] for i in range(config.language.layers)}
+    parted: Molmo = accelerate.dispatch_model(whole, plan, main_device="cpu", offload_dir=tmp_path / "disk")
+    assert next(parted.tower.parameters()).device.type == "meta"
+    logits, cache = parted.prefill(ids, [image])
+    assert same(logits, ours.prefill(ids, [image])[0])
+    assert same(parted.follow([7], cache), ours.prefill([*ids, 7], [image])[0][-1:])

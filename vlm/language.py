@@ -211,5 +211,8 @@ class Language(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """(..., dim) -> (..., vocabulary)"""
-        weight = self.embed.weight[: self.config.vocabulary] if self.head is None else self.head.weight
+        if self.head is not None:
+            out: Tensor = self.head(x)
+            return out
+        weight = self.embed.weight[: self.config.vocabulary]
         return F.linear(x.to(weight.device), weight)

@@ -82,7 +82,7 @@ class Molmo(nn.Module):
         places = ids == self.config.tokens.patch
         if int(places.sum()) != len(features):
             raise ValueError(f"{int(places.sum())} image tokens in the prompt, but {len(features)} image features")
-        return x.masked_scatter(places[..., None], x[places] + features.to(x.dtype))
+        return x.masked_scatter(places[..., None], x[places] + features.to(x))
 
     def mask(self, ids: Tensor) -> Tensor | None:
         """(L, L) of one prompt: causal, and image tokens see one another where the model learned it so."""

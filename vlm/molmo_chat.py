@@ -38,7 +38,8 @@ class MolmoChat:
     def __init__(self, folder: Path, family: Family, dtype: str = "float32", device: str | None = None) -> None:
         """SetupError when weights, config or tokenizer are missing or broken."""
         self.model, self.weights_sha256 = folder.name, ""
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        several = torch.cuda.device_count() > 1
+        device = device or ("auto" if several else "cuda" if torch.cuda.is_available() else "cpu")
         self.molmo = molmo_files.load(folder, dtype, device)
         config = self.molmo.config
         crops = config.crops.model_copy(update={"most": family.crops or config.crops.most})
