@@ -389,12 +389,21 @@ def show_model(name: Annotated[str, typer.Argument(metavar="ID", help="As `deixi
 @models.command("fetch")
 def fetch_model(name: Annotated[str, typer.Argument(metavar="ID", help="owner/name on the hub.")]) -> None:
     """Fetches a model's weights; a second start goes on where the first stopped."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     from deixis.vlm import hub
 
-    def tell(file: str, size: int) -> None:
-        console.print(f"{file}  {size / 1e6:.1f} MB", highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, Any] = {}
 
-    print(hub.fetch(name, tell))
+        def tell(file: str, here: int, size: int) -> None:
+            if file not in tasks:
+                tasks[file] = bars.add_task(file, total=size)
+            bars.update(tasks[file], completed=here)
+
+        folder = hub.fetch(name, tell)
+    print(folder)
 
 
 @app.command()
