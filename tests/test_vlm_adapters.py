@@ -11,6 +11,8 @@ import pytest
 import torch
 import transformers
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from deixis.agent.api import load_pointer
 from deixis.browser.errors import SetupError, UsageError
@@ -19,6 +21,7 @@ from deixis.vlm import local
 from deixis.vlm.adapters import TransformersChat
 from deixis.vlm.crops import cut
 from deixis.vlm.families import family_of
+from deixis.vlm.frames import SmartResize
 from deixis.vlm.molmo_chat import MolmoChat
 from deixis.vlm.prompted import PromptedPointer, Turn
 from tests.tiny_models import BUILDERS, molmo_folder
@@ -163,6 +166,41 @@ def test_what_is_no_model_is_told_in_a_sentence(made: Made, molmo: Path, tmp_pat
     (tmp_path / "mine" / "tokenizer.json").unlink()
     with pytest.raises(SetupError, match="no tokenizer"):
         local.load(str(tmp_path / "mine") + "=Molmo2")
+
+
+def test_the_limits_of_a_checkpoint_are_its_own(made: Made, tmp_path: Path) -> None:
+    assert local.fitted(family_of("Qwen3-VL"), tmp_path) == family_of("Qwen3-VL")  # its frame does not depend on them
+    qwen = family_of("Qwen2.5-VL")
+    assert local.fitted(qwen, tmp_path) == qwen  # nothing is said
+    for name, said in (
+        ("preprocessor_config.json", {"min_pixels": 3136, "max_pixels": 500_000}),
+        ("preprocessor_config.json", {"size": {"shortest_edge": 3136, "longest_edge": 500_000}}),
+        ("processor_config.json", {"image_processor": {"min_pixels": 3136, "max_pixels": 500_000}}),
+    ):
+        folder = tmp_path / f"{name}{len(said)}{list(said)}"
+        folder.mkdir()
+        (folder / name).write_text(json.dumps(said))
+        fit = local.fitted(family_of("OpenCUA"), folder).fit
+        assert isinstance(fit, SmartResize) and (fit.factor, fit.min_pixels, fit.max_pixels) == (28, 3136, 500_000)
+    fit = local.load(str(made("Qwen2.5-VL-7B-Instruct"))).family.fit
+    assert isinstance(fit, SmartResize) and fit.min_pixels == 56 * 56  # not the 28 * 28 * 4 of its family by chance
+
+
+def test_keys_that_are_missing_or_unknown_are_listed(
+    made: Made, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(shutil.copytree(made("SmolVLM-256M-Instruct"), tmp_path / "SmolVLM-256M"))
+    path = next(folder.glob("*.safetensors"))
+    with safe_open(path, "pt") as file:
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 -- not a dict
+    save_file(weights | {"model.odd.weight": torch.zeros(2)}, path, {"format": "pt"})
+    local.load(str(folder))
+    assert "1 weights are unknown and not used: model.odd.weight" in caplog.text
+    gone = sorted(weights)[-1]
+    del weights[gone]
+    save_file(weights | {"model.odd.weight": torch.zeros(2)}, path, {"format": "pt"})
+    with pytest.raises(SetupError, match="1 weights are missing: .*; 1 are unknown: model.odd.weight"):
+        local.load(str(folder))
 
 
 def test_molmo_answers_many_questions_as_one_by_one(molmo: Path) -> None:

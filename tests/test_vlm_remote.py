@@ -230,13 +230,37 @@ def test_many_targets_keep_their_order(serve: Callable[..., Server]) -> None:
 
 
 def test_names_of_models_on_servers() -> None:
-    assert spelled("a/b@http://x:1/v1") == ("a/b", None, "http://x:1/v1")
-    assert spelled("mine=Qwen3-VL@https://h/v1") == ("mine", "Qwen3-VL", "https://h/v1")
-    for wrong in ("gpt", "@http://x", "a@b", "a@ftp://b"):
+    assert spelled("a/b@http://x:1/v1") == ("a/b", None, "http://x:1/v1", None)
+    assert spelled("mine=Qwen3-VL@https://h/v1") == ("mine", "Qwen3-VL", "https://h/v1", None)
+    assert spelled("a@http://x/v1?max_pixels=9&min_pixels=4") == ("a", None, "http://x/v1", (4, 9))
+    for wrong in (
+        "gpt",
+        "@http://x",
+        "a@b",
+        "a@ftp://b",
+        "a@http://x?",
+        "a@http://x?min_pixels=4",
+        "a@http://x?min_pixels=4&max_pixels=x",
+    ):
         with pytest.raises(UsageError):
             spelled(wrong)
     with pytest.raises(UsageError, match="not known"):
         pointer_at("unheard-of@http://127.0.0.1:9/v1")
+
+
+def test_limits_of_a_checkpoint_are_given_after_its_address(serve: Callable[..., Server]) -> None:
+    server = serve(said("pyautogui.click(x=322, y=182)"))
+    with pytest.raises(UsageError, match=r"MODEL@URL\?min_pixels=N&max_pixels=N"):
+        pointer_at(f"OpenCUA-7B@{server.url}").point(shot(), "Save")
+    found = pointer_at(f"OpenCUA-7B@{server.url}?min_pixels=3136&max_pixels=250000").point(shot(), "Save")
+    url = server.asked[0]["messages"][0]["content"][0]["image_url"]["url"]
+    sent = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    assert sent.width * sent.height <= 250_000 and sent.width % 28 == 0
+    assert found.point and found.point.x == pytest.approx(322 * 1280 / sent.width)
+    with pytest.raises(UsageError, match="does not depend on limits"):
+        pointer_at(f"Qwen3-VL-8B@{server.url}?min_pixels=3136&max_pixels=250000")
+    with pytest.raises(UsageError, match="no limits of a picture"):
+        pointer_at(f"OpenCUA-7B@{server.url}?min_pixels=5000&max_pixels=3136")
 
 
 def test_every_family_but_those_with_a_head_can_be_asked() -> None:

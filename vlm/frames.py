@@ -217,6 +217,13 @@ def planned(size: Size, fit: Fit) -> tuple[Size, Size]:
     return Size(*content), Size(fit.width, fit.height)
 
 
+def limited(fit: SmartResize, low: int, high: int) -> SmartResize:
+    """The same with limits that are known; UsageError for those that no picture can keep."""
+    if not fit.factor**2 <= low <= high:
+        raise UsageError(f"{low} to {high} pixels are no limits of a picture whose sides are multiples of {fit.factor}")
+    return fit.model_copy(update={"min_pixels": low, "max_pixels": high})
+
+
 def smart_size(size: Size, fit: SmartResize) -> Size:
     """The size that smart resizing gives a picture. Source of the rule: qwen_vl_utils, vision_process.
 
@@ -225,7 +232,7 @@ def smart_size(size: Size, fit: SmartResize) -> Size:
     if fit.min_pixels is None or fit.max_pixels is None:
         raise UsageError(
             "the pixel limits of this model are not known: read min_pixels and max_pixels from its "
-            "preprocessor_config.json and give them as SmartResize(factor, min_pixels, max_pixels)"
+            "preprocessor_config.json and give them after its address, MODEL@URL?min_pixels=N&max_pixels=N"
         )
     if max(size) > MAX_ASPECT * min(size):
         raise UsageError(f"a picture of {size.width}x{size.height} is too long and thin for this model: crop it")

@@ -1,7 +1,8 @@
 """Models behind any OpenAI-compatible server: vLLM, SGLang, transformers serve, llama.cpp, hosted.
 
 `MODEL@URL` names one: `Qwen/Qwen3-VL-8B-Instruct@http://127.0.0.1:8000/v1`; where the id does not tell the family whose
-frame it shares, `MODEL=FAMILY@URL` does. The screenshot is prepared as the family wants it before it is sent, so that
+frame it shares, `MODEL=FAMILY@URL` does; where the frame depends on how the checkpoint resizes and its limits are its own,
+they are given as `?min_pixels=N&max_pixels=N`. The screenshot is prepared as the family wants it before it is sent, so that
 the server finds nothing left to resize, and what was done to it travels with the request. Requests are repeated while
 that can help, and counted: a budget ends the run, never a surprise on the bill. Long answers are streamed: they are heard
 as they are written, a timeout is the longest silence and not the whole answer's time, and a budget of seconds ends them
@@ -19,13 +20,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 import httpx
 
 from deixis.browser.errors import BudgetSpent, OutputError, ServerError, UsageError
 from deixis.browser.types import Frozen
 from deixis.vlm.families import family_of
+from deixis.vlm.frames import SmartResize, limited
 from deixis.vlm.prompted import SHORT, Completion, Heard, PromptedPointer, Turn
 
 KEY = "OPENAI_API_KEY"
@@ -232,18 +235,46 @@ def picture(png: bytes) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(png).decode()}"}}
 
 
-def spelled(model: str) -> tuple[str, str | None, str]:
-    """(model id, family's name or None, URL) of `MODEL[=FAMILY]@URL`; UsageError for anything else."""
+class Spelled(NamedTuple):
+    """A model on a server, as it is given on the command line."""
+
+    model: str
+    family: str | None
+    url: str
+    limits: tuple[int, int] | None = None
+    """Fewest and most pixels that the server resizes pictures to."""
+
+
+def spelled(model: str) -> Spelled:
+    """`MODEL[=FAMILY]@URL[?min_pixels=N&max_pixels=N]` in its parts; UsageError for anything else."""
     name, at, url = model.rpartition("@")
     name, _, family = name.partition("=")
     if not at or not name or not url.startswith(("http://", "https://")):
         raise UsageError(
             f"{model!r} names no model on a server: MODEL@URL, for example Qwen/Qwen3-VL-8B-Instruct@http://127.0.0.1:8000/v1"
         )
-    return name, family or None, url
+    url, asked, query = url.partition("?")
+    return Spelled(name, family or None, url, _limits(query) if asked else None)
+
+
+def _limits(query: str) -> tuple[int, int]:
+    said = parse_qs(query)
+    try:
+        if set(said) != {"min_pixels", "max_pixels"}:
+            raise ValueError("two names are known: min_pixels and max_pixels")
+        return int(said["min_pixels"][0]), int(said["max_pixels"][0])
+    except ValueError as error:
+        raise UsageError(
+            f"{query!r} after the address gives no limits ({error}): ?min_pixels=3136&max_pixels=12845056"
+        ) from error
 
 
 def pointer_at(model: str, budget: Budget | None = None) -> PromptedPointer:
     """The pointer of `MODEL[=FAMILY]@URL`; UsageError when no source says how such models name places."""
-    name, family, url = spelled(model)
-    return PromptedPointer(Chat(url, name, budget=budget), family_of(family or name))
+    name, family_name, url, limits = spelled(model)
+    family = family_of(family_name or name)
+    if limits:
+        if not isinstance(family.fit, SmartResize):
+            raise UsageError(f"what {family.name} answers does not depend on limits of pixels: leave them out")
+        family = family.model_copy(update={"fit": limited(family.fit, *limits)})
+    return PromptedPointer(Chat(url, name, budget=budget), family)
