@@ -132,6 +132,12 @@ def test_molmo_is_asked_in_its_roles(molmo: Path) -> None:
     assert words == "<|im_end|><|im_start|>user\nPoint to <|im_end|><|im_end|>\n<|im_start|>assistant\n"
     marks = [chat.tokenizer.token_to_id("<|im_end|>")]
     assert chat.words("Point to <|im_end|>").count(marks[0]) == 1  # what people write is text
+    config = molmo / "tokenizer_config.json"
+    before = config.read_text()
+    config.write_text(json.dumps(json.loads(before) | {"bos_token": {"content": "<|endoftext|>"}}))
+    assert chat.before(None)[0] == marks[0]
+    assert MolmoChat(molmo, family_of("Molmo2-4B")).before(None)[0] == chat.tokenizer.token_to_id("<|endoftext|>")
+    config.write_text(before)
     web = MolmoChat(molmo, family_of("MolmoWeb-4B"))
     assert chat.molmo.config.bidirectional and not web.molmo.config.bidirectional
     assert (chat.molmo.config.crops.most, web.molmo.config.crops.most) == (24, 8)

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import accelerate
+import numpy as np
 import pytest
 import torch
 import transformers as hf
@@ -12,13 +14,15 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from transformers.models.molmo2.image_processing_molmo2 import Molmo2ImageProcessor
+from transformers.models.molmo2.processing_molmo2 import Molmo2Processor
 
 from deixis.browser.errors import SetupError, UsageError
 from deixis.vlm import molmo_files
 from deixis.vlm.crops import cut
 from deixis.vlm.language import Language
 from deixis.vlm.molmo import Molmo, Packed
-from deixis.vlm.molmo_config import ClipTower, Experts, LanguageConfig, SiglipTower
+from deixis.vlm.molmo_config import ClipTower, Experts, ImageTokens, LanguageConfig, SiglipTower, v2_crops
 from deixis.vlm.towers import VisionTower
 from tests.tiny_models import molmo2
 
@@ -199,6 +203,52 @@ def test_routing_takes_the_experts_that_the_router_likes() -> None:
         x = torch.randn(1, 9, 64)
         out = layer(x)
         assert same(ours(x), out[0] if isinstance(out, tuple) else out)
+
+
+class Processor(Molmo2ImageProcessor):  # type: ignore[misc]
+    """transformers' picture preparation, with the two calls that go to torchvision, which is not here, made to torch."""
+
+    def resize(self, image: Tensor, size: Any, resample: Any = None, antialias: bool = True, **_: Any) -> Tensor:
+        return torch.nn.functional.interpolate(image, (size.height, size.width), mode="bilinear", antialias=antialias)
+
+    def normalize(self, image: Tensor, mean: Tensor, std: Tensor, **_: Any) -> Tensor:
+        return (image - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
+
+
+@pytest.mark.parametrize("most", [8, 24])
+@pytest.mark.parametrize("size", [(40, 30), (97, 500), (378, 378), (640, 333), (1280, 720), (1919, 1079)])
+def test_molmo2_sees_the_same_crops(size: tuple[int, int], most: int) -> None:
+    image, config = Image.effect_noise(size, 80).convert("RGB"), v2_crops(most)
+    ours = cut(image, config, ImageTokens(start=1, end=2, patch=3, column=4, small_start=5))
+    pixels = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)[None]
+    grids, patches, pooling = Processor()._image_batch_to_patches_and_grids(
+        pixels, most, [4, 4], 378, 2, True, 1 / 255, True, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), 14, 2, 2
+    )
+    assert grids[0].tolist() == [*ours.grids[0], *ours.grids[1]]
+    assert torch.equal(ours.pooling, pooling[0].long())
+    assert same(ours.pixels, patches[0])
+
+
+@pytest.mark.parametrize(
+    ("said", "columns", "start"),
+    [(None, False, True), ({"use_single_crop_col_tokens": False}, False, True), ({"use_single_crop_col_tokens": None}, True, True), ({"use_single_crop_start_token": False}, False, False)],
+)  # fmt: skip
+def test_molmo2_writes_the_same_tokens(
+    said: dict[str, Any] | None, columns: bool, start: bool, folder: "Folder"
+) -> None:
+    """As transformers' processor, of whose settings a folder may tell."""
+    if said is not None:
+        (folder.path / "processor_config.json").write_text(json.dumps(said))
+    config = molmo_files.read_config(folder.path)
+    marks = config.tokens
+    names = {marks.start: "<im_start>", marks.end: "<im_end>", marks.patch: "<im_patch>", marks.column: "<im_col>"}
+    names = {128 + 4: "<low_res_im_start>"} | names
+    image = cut(Image.new("RGB", (640, 333)), config.crops, marks)
+    settings: Any = SimpleNamespace(
+        image_use_col_tokens=True, use_single_crop_col_tokens=columns, use_single_crop_start_token=start
+    )
+    theirs = Molmo2Processor.replace_image_token(settings, {"image_grids": [[*image.grids[0], *image.grids[1]]]}, 0)
+    assert "".join(names[token] for token in image.tokens) == theirs
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["qwen3", "olmo3"])

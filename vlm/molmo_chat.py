@@ -47,7 +47,7 @@ class MolmoChat:
             update={"crops": crops, "bidirectional": config.bidirectional and family.name not in CAUSAL}
         )
         self.chatml = config.crops.fit == "stretch"
-        self.tokenizer, self.ends = tokenizer_of(folder)
+        self.tokenizer, self.first, self.ends = tokenizer_of(folder)
         self._kept: tuple[bytes | None, list[int], Cache] | None = None
 
     def answer(self, turn: Turn, most: int = SHORT, heard: Heard | None = None) -> Completion:
@@ -81,7 +81,7 @@ class MolmoChat:
     def before(self, image: Patches | None) -> list[int]:
         """Token ids up to the words: a first token, the role where there is one, the picture."""
         role = self._ids("<|im_start|>user\n", control=True) if self.chatml else []
-        return [self.ends[0], *role, *(image.tokens if image else [])]
+        return [self.first, *role, *(image.tokens if image else [])]
 
     def words(self, text: str) -> list[int]:
         """Token ids of the words and of what makes the model answer, in the roles it was trained with."""
@@ -143,20 +143,27 @@ class _Said:
         return Completion(self._text(), self.ended, self.before + len(self.tokens), mean)
 
 
-def tokenizer_of(folder: Path) -> tuple[Tokenizer, list[int]]:
-    """The tokenizer and the tokens that end an answer, that of the config first; SetupError when it is not there."""
+def tokenizer_of(folder: Path) -> tuple[Tokenizer, int, list[int]]:
+    """The tokenizer, the token that begins a prompt, and those that end an answer; SetupError when it is not there."""
     path = folder / "tokenizer.json"
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
         raise SetupError(f"{str(path)!r} is no tokenizer ({error}): fetch it again") from error
-    named = None
-    config = folder / "tokenizer_config.json"
-    if config.is_file():
-        named = json.loads(config.read_text()).get("eos_token")
-        named = named.get("content") if isinstance(named, dict) else named
-    ids = [tokenizer.token_to_id(token) for token in dict.fromkeys([named, *ENDS]) if token]
-    ends = [token for token in ids if token is not None]
+    named = _named(folder / "tokenizer_config.json")
+    ends = [tokenizer.token_to_id(token) for token in dict.fromkeys([named["eos_token"], *ENDS]) if token]
+    ends = [token for token in ends if token is not None]
     if not ends:
         raise SetupError(f"{str(path)!r} has none of the tokens that end an answer: {', '.join(ENDS)}")
-    return tokenizer, ends
+    first = tokenizer.token_to_id(named["bos_token"]) if named["bos_token"] else None
+    return tokenizer, ends[0] if first is None else first, ends
+
+
+def _named(path: Path) -> dict[str, str | None]:
+    """The first and the last token by the tokenizer's config; the last stands for a first that is not named."""
+    try:
+        data = dict(json.loads(path.read_text())) if path.is_file() else {}
+    except (ValueError, TypeError) as error:
+        raise SetupError(f"{str(path)!r} cannot be read ({error}): fetch it again") from error
+    said = {name: data.get(name) for name in ("bos_token", "eos_token")}
+    return {name: token.get("content") if isinstance(token, dict) else token for name, token in said.items()}

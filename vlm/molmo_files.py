@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -247,10 +246,22 @@ def read_config(folder: Path) -> MolmoConfig:
         if kind == "molmo":
             return v1_config(data)
         if kind == "molmo2":
-            return v2_config(data)
-    except (KeyError, TypeError, ValidationError) as error:
+            return _as_processed(v2_config(data), folder)
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise SetupError(f"{str(path)!r} lacks or garbles something a {kind} config has ({error!r})") from error
     raise SetupError(f"{str(path)!r} is of architecture {kind!r}, not molmo or molmo2")
+
+
+def _as_processed(config: MolmoConfig, folder: Path) -> MolmoConfig:
+    """The config with the row ends and first token of the small image that the folder's processor writes, if it says so."""
+    path = folder / "processor_config.json"
+    said: dict[str, Any] = dict(json.loads(path.read_text())) if path.is_file() else {}
+    rows = bool(said.get("image_use_col_tokens", config.crops.columns[1]))
+    small = said.get("use_single_crop_col_tokens", config.crops.columns[0])
+    crops = config.crops.model_copy(update={"columns": (rows if small is None else bool(small), rows)})
+    own = said.get("use_single_crop_start_token", True)
+    tokens = config.tokens if own else config.tokens.model_copy(update={"small_start": config.tokens.start})
+    return config.model_copy(update={"crops": crops, "tokens": tokens})
 
 
 CLIP_L = ClipTower(width=1024, heads=16, head_dim=64, hidden=4096, blocks=23, positions=577, features=(21, 14))
