@@ -101,6 +101,8 @@ def test_clocks_and_styles_are_asked_in_published_words(serve: Callable[..., Ser
     assert asked(server) == "what is {it}?"
     model(server, "allenai/MolmoWeb-8B").ask(shot(), "what is it?")
     assert asked(server) == "screenshot_qa: \n# GOAL\nwhat is it?\n\n# ACTION\n\n"
+    model(server, "microsoft/Florence-2-base").ask(shot(), "", "ocr")
+    assert asked(server) == "What is the text in the image?"
     pointer_at(f"x=Gemma 3@{server.url}").read_clock(shot())
     assert "HH:MM" in asked(server)
     with pytest.raises(UsageError, match="no style 'poem'"):

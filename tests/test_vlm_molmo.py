@@ -161,7 +161,7 @@ def test_molmo_fixture_as_a_published_folder(name: str, tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_molmo_fixture_in_half_precision(dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_published_folder_in_half_precision(dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = published("qwen2", tmp_path / "Molmo-7B-D-0924", monkeypatch)
     _, numbers, image = fixture("qwen2")
     loaded = molmo_files.load(folder, dtype)

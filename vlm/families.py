@@ -333,6 +333,11 @@ FAMILIES = (
         frame=Bins(count=1000),
         form="loc_box",
         prompt="Locate the phrases in the caption: {target}",
+        styles={
+            "caption": "What does the image describe?",
+            "detailed_caption": "Describe in detail what is shown in the image.",
+            "ocr": "What is the text in the image?",
+        },
         source="grounding adapters; transformers, processing_florence2 (prompt)",
     ),
     Family(
