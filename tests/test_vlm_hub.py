@@ -11,7 +11,9 @@ import pytest
 
 from deixis.browser.errors import SetupError
 from deixis.vlm import hub, local
+from deixis.vlm.prompted import Turn
 from tests.test_cli import deixis
+from tests.tiny_models import molmo_folder
 
 COMMIT = "a" * 40
 NAME = "owner/Molmo2-4B"
@@ -168,6 +170,16 @@ def test_a_file_that_was_spoiled_or_published_anew_is_fetched_again(server: Hub)
     before = len(server.gets)
     hub.fetch(NAME)
     assert len(server.gets) == before  # the files themselves were read
+
+
+def test_what_was_fetched_is_loaded_by_its_id(server: Hub, tmp_path: Path) -> None:
+    made = molmo_folder(tmp_path / "made")
+    server.files = {path.name: path.read_bytes() for path in made.iterdir() if path.is_file()}
+    with pytest.raises(SetupError, match=f"deixis models fetch {NAME}"):
+        local.load(NAME)
+    hub.fetch(NAME)
+    pointer = local.load(NAME)
+    assert pointer.family.name == "Molmo2" and pointer.talker.answer(Turn("hello"), 3).tokens > 3
 
 
 def test_the_command_fetches_into_the_store(server: Hub, tmp_path: Path) -> None:

@@ -151,8 +151,8 @@ def tokenizer_of(folder: Path) -> tuple[Tokenizer, int, list[int]]:
     except Exception as error:
         raise SetupError(f"{str(path)!r} is no tokenizer ({error}): fetch it again") from error
     named = _named(folder / "tokenizer_config.json")
-    ends = [tokenizer.token_to_id(token) for token in dict.fromkeys([named["eos_token"], *ENDS]) if token]
-    ends = [token for token in ends if token is not None]
+    ids = [tokenizer.token_to_id(token) for token in dict.fromkeys([named["eos_token"], *ENDS]) if token]
+    ends = [token for token in ids if token is not None]
     if not ends:
         raise SetupError(f"{str(path)!r} has none of the tokens that end an answer: {', '.join(ENDS)}")
     first = tokenizer.token_to_id(named["bos_token"]) if named["bos_token"] else None
