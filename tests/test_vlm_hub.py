@@ -201,6 +201,8 @@ def test_no_file_leads_out_of_the_folder() -> None:
         "a/../../b.json",
         "..\\\\b.json",
         "x.py",
+        ".fetched.json",
+        "sub/.git/config.json",
     ]
     assert [name for name in names if hub.wanted(name)] == ["config.json", "sub/config.json"]
 

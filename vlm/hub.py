@@ -128,8 +128,8 @@ def _raise(response: httpx.Response, name: str, endpoint: str) -> None:
 
 
 def wanted(name: str) -> bool:
-    """Whether a published file is fetched; never one whose name leads out of the folder."""
-    inside = ".." not in name.split("/") and not name.startswith("/") and "\\" not in name
+    """Whether a published file is fetched; never a hidden one, nor one whose name leads out of the folder."""
+    inside = not any(part[:1] in ("", ".") for part in name.split("/")) and "\\" not in name
     return inside and any(fnmatch(name, pattern) for pattern in WANTED)
 
 

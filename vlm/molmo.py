@@ -97,13 +97,18 @@ class Molmo(nn.Module):
         return causal | (image[:, None] & image[None])
 
     @torch.inference_mode()
-    def prefill(self, ids: Sequence[int], images: Sequence[Patches] = ()) -> tuple[Tensor, Cache]:
-        """Reads a prompt: (L, vocabulary) logits of what follows each token, and the cache to go on from."""
+    def read(self, ids: Sequence[int], images: Sequence[Patches] = ()) -> tuple[Tensor, Cache]:
+        """Reads a prompt: (L, dim) of the last layer, and the cache to go on from."""
         batch = torch.tensor([list(ids)], device=self.device)
         features = torch.cat([self.look(image) for image in images]) if images else None
         cache = self.language.cache()
-        hidden = self.language(self.embedded(batch, features), cache, self.mask(batch))
-        return self.language.logits(hidden)[0], cache
+        return self.language(self.embedded(batch, features), cache, self.mask(batch))[0], cache
+
+    @torch.inference_mode()
+    def prefill(self, ids: Sequence[int], images: Sequence[Patches] = ()) -> tuple[Tensor, Cache]:
+        """Reads a prompt: (L, vocabulary) logits of what follows each token, and the cache to go on from."""
+        hidden, cache = self.read(ids, images)
+        return self.language.logits(hidden), cache
 
     @torch.inference_mode()
     def follow(self, ids: Sequence[int], cache: Cache) -> Tensor:

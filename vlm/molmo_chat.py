@@ -94,7 +94,7 @@ class MolmoChat:
         if self._kept is None or self._kept[0] != png:
             image = self._patches(png) if png else None
             before = self.before(image)
-            self._kept = png, before, self.molmo.prefill(before, [image] if image else [])[1]
+            self._kept = png, before, self.molmo.read(before, [image] if image else [])[1]
         return self._kept[1], self._kept[2].shared(1)
 
     def _ids(self, text: str, control: bool = False) -> list[int]:
