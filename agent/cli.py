@@ -278,15 +278,21 @@ def point(
 @app.command()
 def ask(
     place: Annotated[str, typer.Argument(metavar="IMAGE|URL", help="A picture, or a page to open.")],
-    question: Annotated[str, typer.Argument(help="Anything about what is on it.")],
+    question: Annotated[
+        str, typer.Argument(help="Anything about what is on it; with --style count, what to count.")
+    ] = "",
     model: Annotated[str | None, typer.Option(help="A FOLDER of weights, a fetched id, or MODEL@URL.")] = None,
+    style: Annotated[
+        str, typer.Option(help="answer, count (by pointing), clock, or another that the model's makers publish.")
+    ] = "answer",
     scale: Scale = 1.0,
     viewport: Viewport = "1280x720",
+    as_json: Json = False,
 ) -> None:
     """Asks a model about a picture; deixis-nano only reads the line that the question names."""
     from deixis.agent import picture
     from deixis.agent.api import in_own_loop, is_url, load_pointer
-    from deixis.vlm.prompted import PromptedPointer
+    from deixis.agent.asking import asked
 
     pointer = load_pointer(model)
     screenshot = (
@@ -294,14 +300,17 @@ def ask(
         if is_url(place)
         else picture.from_file(Path(place), scale)
     )
-    if isinstance(pointer, PromptedPointer):
-        print(pointer.ask(screenshot, question))
-        return
-    reading = pointer.read(screenshot, question)  # type: ignore[attr-defined]
-    if not reading.text:
-        console.print(f"deixis-nano reads nothing at {question!r}; --model names one that answers questions")
+    live = sys.stdout.isatty() and not as_json
+    said = asked(
+        pointer, screenshot, question, style, (lambda piece: print(piece, end="", flush=True)) if live else None
+    )
+    if as_json:
+        print(json.dumps(said.model_dump(exclude={"heard"}) | {"model": pointer.name}, ensure_ascii=False))
+    elif said.answer:
+        print("" if said.heard else said.answer)
+    if not said.answer:
+        console.print(f"{pointer.name} says nothing to {question!r}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1)
-    print(reading.text)
 
 
 @app.command()
@@ -353,46 +362,48 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
         return
     size = f"{own.parameters / 1e6:.1f} M parameters, {own.bytes / 1e6:.0f} MB"
     print(f"{own.id}  {size}, {own.licence}, runs on the CPU; in the package")
-    table = Table("id", "parameters", "licence", "does", "frame", "memory", "here", box=None, pad_edge=False)
+    table = Table("id", "parameters", "parts", "licence", "does", "frame", "memory", "here", box=None, pad_edge=False)
     for row in rows:
         here = "fetched" if row["fetched"] else "fits" if row["runs_here"] else "too big"
         billions = f"{row['parameters'] / 1e9:g} B"
         memory = f"{row['memory_gib']:g} GiB"
-        table.add_row(row["id"], billions, row["licence"], row["does"], row["frame"], memory, here)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+        table.add_row(row["id"], billions, row["parts"], row["licence"], row["does"], row["frame"], memory, here)
+    Console(width=None if sys.stdout.isatty() else 280).print(table)
+    print(f"On servers, with frame and words known by their id: {', '.join(catalogue.others())}")
 
 
 @models.command("show")
 def show_model(name: Annotated[str, typer.Argument(metavar="ID", help="As `deixis models` lists it.")]) -> None:
     """What a model is made of, how it points, and the command that serves it."""
-    from deixis.vlm import catalogue, local
-    from deixis.vlm.prompted import askable, question_for
+    from deixis.vlm import catalogue
+    from deixis.vlm.families import family_of
 
     row = catalogue.known(name)
-    if row is None:
-        raise UsageError(f"no model {name!r} is known: `deixis models` lists them")
-    family, folder = askable(row.family), local.folder_of(row.id)
-    print(f"{row.id}: {row.billions:g} B parameters, {row.licence}")
-    print(f"parts:   {row.parts}")
-    print(f"does:    {row.does}")
-    print(f"frame:   {catalogue.frame_in_words(row.family.frame)}, written as {family.form}")
-    print(f"asked:   {question_for(family, 'TARGET')!r}")
-    print(f"source:  {family.source}")
-    print(f"memory:  {row.gigabytes():.1f} GiB in bfloat16; this machine has {catalogue.memory():.0f}")
-    print(f"weights: {folder or f'deixis models fetch {row.id}'}")
-    print(f"serve:   {catalogue.serving(row)}")
-    print(f"use:     --model {row.id}@http://127.0.0.1:8000/v1, or --model {row.id} once fetched")
+    family = family_of(row.id if row else name)
+    if row is None and family.name == name:
+        raise UsageError(f"{name!r} is a family; give the id of a model of it: `deixis models` lists some")
+    for title, text in catalogue.told(row or catalogue.Known(name, 0, "", "", ""), family):
+        print(f"{title + ':':9}{text}")
 
 
 @models.command("fetch")
 def fetch_model(name: Annotated[str, typer.Argument(metavar="ID", help="owner/name on the hub.")]) -> None:
     """Fetches a model's weights; a second start goes on where the first stopped."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     from deixis.vlm import hub
 
-    def tell(file: str, size: int) -> None:
-        console.print(f"{file}  {size / 1e6:.1f} MB", highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, Any] = {}
 
-    print(hub.fetch(name, tell))
+        def tell(file: str, here: int, size: int) -> None:
+            if file not in tasks:
+                tasks[file] = bars.add_task(file, total=size)
+            bars.update(tasks[file], completed=here)
+
+        folder = hub.fetch(name, tell)
+    print(folder)
 
 
 @app.command()

@@ -20,9 +20,28 @@ from playwright.async_api import Browser, async_playwright
 from deixis.browser.actions import AnswerDialog
 from deixis.browser.launch import launch
 from deixis.browser.session import Session, SessionConfig
+from tests.servers import Handler, Server, Told
 
 PAGES = Path(__file__).parent / "data" / "pages"
 SessionFactory = Callable[[SessionConfig], Awaitable[Session]]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Starts servers of models that answer as told (`tests.servers`)."""
+    servers: list[Server] = []
+
+    def start(*replies: Told) -> Server:
+        server = Server(("127.0.0.1", 0), Handler)
+        server.replies, server.asked, server.heard = list(replies), [], []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -25,7 +25,7 @@ from deixis.browser.actions import (
 )
 from deixis.browser.errors import OutputError
 from deixis.browser.types import Point, Screenshot
-from deixis.vlm.prompted import SHORT, Completion, Turn
+from deixis.vlm.prompted import SHORT, Completion, Heard, Turn
 from tests.fakes import FixedPointer
 
 SHOT = Screenshot(png=b"", width=1000, height=500, url="http://x/" + "a" * 200, title="T" * 200)
@@ -39,7 +39,7 @@ class Recorded:
     def __init__(self, *answers: str) -> None:
         self.answers, self.turns = list(answers), list[Turn]()
 
-    def answer(self, turn: Turn, most: int = SHORT) -> Completion:
+    def answer(self, turn: Turn, most: int = SHORT, heard: Heard | None = None) -> Completion:
         self.turns.append(turn)
         return Completion(self.answers.pop(0), True, 10)
 

@@ -11,6 +11,8 @@ import pytest
 import torch
 import transformers
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from deixis.agent.api import load_pointer
 from deixis.browser.errors import SetupError, UsageError
@@ -19,6 +21,7 @@ from deixis.vlm import local
 from deixis.vlm.adapters import TransformersChat
 from deixis.vlm.crops import cut
 from deixis.vlm.families import family_of
+from deixis.vlm.frames import SmartResize
 from deixis.vlm.molmo_chat import MolmoChat
 from deixis.vlm.prompted import PromptedPointer, Turn
 from tests.tiny_models import BUILDERS, molmo_folder
@@ -129,6 +132,12 @@ def test_molmo_is_asked_in_its_roles(molmo: Path) -> None:
     assert words == "<|im_end|><|im_start|>user\nPoint to <|im_end|><|im_end|>\n<|im_start|>assistant\n"
     marks = [chat.tokenizer.token_to_id("<|im_end|>")]
     assert chat.words("Point to <|im_end|>").count(marks[0]) == 1  # what people write is text
+    config = molmo / "tokenizer_config.json"
+    before = config.read_text()
+    config.write_text(json.dumps(json.loads(before) | {"bos_token": {"content": "<|endoftext|>"}}))
+    assert chat.before(None)[0] == marks[0]
+    assert MolmoChat(molmo, family_of("Molmo2-4B")).before(None)[0] == chat.tokenizer.token_to_id("<|endoftext|>")
+    config.write_text(before)
     web = MolmoChat(molmo, family_of("MolmoWeb-4B"))
     assert chat.molmo.config.bidirectional and not web.molmo.config.bidirectional
     assert (chat.molmo.config.crops.most, web.molmo.config.crops.most) == (24, 8)
@@ -163,3 +172,59 @@ def test_what_is_no_model_is_told_in_a_sentence(made: Made, molmo: Path, tmp_pat
     (tmp_path / "mine" / "tokenizer.json").unlink()
     with pytest.raises(SetupError, match="no tokenizer"):
         local.load(str(tmp_path / "mine") + "=Molmo2")
+
+
+def test_the_limits_of_a_checkpoint_are_its_own(tmp_path: Path) -> None:
+    assert local.fitted(family_of("Qwen3-VL"), tmp_path) == family_of("Qwen3-VL")  # its frame does not depend on them
+    qwen = family_of("Qwen2.5-VL")
+    assert local.fitted(qwen, tmp_path) == qwen  # nothing is said
+    for name, said in (
+        ("preprocessor_config.json", {"min_pixels": 3136, "max_pixels": 500_000}),
+        ("preprocessor_config.json", {"size": {"shortest_edge": 3136, "longest_edge": 500_000}}),
+        ("processor_config.json", {"image_processor": {"min_pixels": 3136, "max_pixels": 500_000}}),
+    ):
+        folder = tmp_path / f"{name}{len(said)}{list(said)}"
+        folder.mkdir()
+        (folder / name).write_text(json.dumps(said))
+        fit = local.fitted(family_of("OpenCUA"), folder).fit
+        assert isinstance(fit, SmartResize) and (fit.factor, fit.min_pixels, fit.max_pixels) == (28, 3136, 500_000)
+
+
+def test_keys_that_are_missing_or_unknown_are_listed(
+    made: Made, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(shutil.copytree(made("SmolVLM-256M-Instruct"), tmp_path / "SmolVLM-256M"))
+    path = next(folder.glob("*.safetensors"))
+    with safe_open(path, "pt") as file:
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 -- not a dict
+    save_file(weights | {"model.odd.weight": torch.zeros(2)}, path, {"format": "pt"})
+    local.load(str(folder))
+    assert "1 weights are unknown and not used: model.odd.weight" in caplog.text
+    gone = sorted(weights)[-1]
+    del weights[gone]
+    save_file(weights | {"model.odd.weight": torch.zeros(2)}, path, {"format": "pt"})
+    with pytest.raises(SetupError, match="1 weights are missing: .*; 1 are unknown: model.odd.weight"):
+        local.load(str(folder))
+
+
+def test_molmo_answers_many_questions_as_one_by_one(molmo: Path) -> None:
+    chat, png = MolmoChat(molmo, family_of("Molmo2-4B")), picture()
+    turns = [Turn(text, png) for text in ("what is this?", "Point to Save", "a", "how many rows has the table there?")]
+    alone = [chat.answer(turn, 7) for turn in turns]
+    together = chat.answer_many(turns, 7)
+    assert [(one.text, one.whole, one.tokens) for one in together] == [
+        (one.text, one.whole, one.tokens) for one in alone
+    ]
+    assert all(a.sure == pytest.approx(b.sure, abs=1e-6) for a, b in zip(together, alone, strict=True))
+    assert len({round(one.sure or 0, 5) for one in alone}) > 2  # they are not all alike
+    with pytest.raises(UsageError, match="same picture"):
+        chat.answer_many([turns[0], Turn("what is this?", picture(10.0))])
+    found = PromptedPointer(chat, family_of("Molmo2-4B")).point_many(shot(), ["Save", "Cancel"])
+    assert [one.target for one in found] == ["Save", "Cancel"] and all(one.unreadable for one in found)
+
+
+def test_answers_are_heard_while_they_are_written(made: Made, molmo: Path) -> None:
+    for chat in (MolmoChat(molmo, family_of("Molmo2-4B")), local.load(str(made("Qwen3-VL-8B-Instruct"))).talker):
+        heard: list[str] = []
+        whole = chat.answer(Turn("what is this?", picture()), 6, heard.append).text
+        assert whole.startswith("".join(heard)) and heard

@@ -29,6 +29,7 @@ from deixis.vlm.frames import (
     Resize,
     Size,
     SmartResize,
+    Within,
     from_css,
     planned,
     prepare,
@@ -166,7 +167,11 @@ def test_one_step_in_css_pixels(frame: Frame, resize: Resize, expected: tuple[fl
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("fit", [AsIs(), QWEN, PaddedCanvas(width=1008, height=672)], ids=lambda fit: fit.kind)
+@pytest.mark.parametrize(
+    "fit",
+    [AsIs(), QWEN, PaddedCanvas(width=1008, height=672), Within(side=200, pixels=30_000)],
+    ids=lambda fit: fit.kind,
+)
 @pytest.mark.parametrize("size", [(320, 240), (331, 97), (97, 331)])
 def test_what_is_seen_in_the_picture_sent_is_where_it_is_on_the_screen(
     size: tuple[int, int], fit: Fit, scale: float

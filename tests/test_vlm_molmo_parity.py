@@ -1,21 +1,28 @@
 """Molmo's parts against the transformers classes they are made like, with random weights: the same numbers come out."""
 
+import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
+import accelerate
+import numpy as np
 import pytest
 import torch
 import transformers as hf
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from transformers.models.molmo2.image_processing_molmo2 import Molmo2ImageProcessor
+from transformers.models.molmo2.processing_molmo2 import Molmo2Processor
 
-from deixis.browser.errors import SetupError
+from deixis.browser.errors import SetupError, UsageError
 from deixis.vlm import molmo_files
 from deixis.vlm.crops import cut
 from deixis.vlm.language import Language
-from deixis.vlm.molmo import Molmo
-from deixis.vlm.molmo_config import ClipTower, Experts, LanguageConfig, SiglipTower
+from deixis.vlm.molmo import Molmo, Packed
+from deixis.vlm.molmo_config import ClipTower, Experts, ImageTokens, LanguageConfig, SiglipTower, v2_crops
 from deixis.vlm.towers import VisionTower
 from tests.tiny_models import molmo2
 
@@ -45,7 +52,10 @@ def filled(module: torch.nn.Module, weights: dict[str, Tensor], prefix: str, con
 
 
 def same(a: Tensor, b: Tensor) -> bool:
-    return bool((a - b).abs().max() < 1e-5 * max(1.0, float(b.abs().max())))
+    """Within 1e-5 of the largest value; `pytest -rP` prints how close it was."""
+    off, scale = float((a - b).abs().max()), float(b.abs().max())
+    print(f"largest difference {off:.1e}, largest value {scale:.2g}: {off / scale:.1e}")
+    return off < 1e-5 * scale
 
 
 def stir(model: torch.nn.Module) -> None:
@@ -195,6 +205,52 @@ def test_routing_takes_the_experts_that_the_router_likes() -> None:
         assert same(ours(x), out[0] if isinstance(out, tuple) else out)
 
 
+class Processor(Molmo2ImageProcessor):  # type: ignore[misc]
+    """transformers' picture preparation, with the two calls that go to torchvision, which is not here, made to torch."""
+
+    def resize(self, image: Tensor, size: Any, resample: Any = None, antialias: bool = True, **_: Any) -> Tensor:
+        return torch.nn.functional.interpolate(image, (size.height, size.width), mode="bilinear", antialias=antialias)
+
+    def normalize(self, image: Tensor, mean: Tensor, std: Tensor, **_: Any) -> Tensor:
+        return (image - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
+
+
+@pytest.mark.parametrize("most", [8, 24])
+@pytest.mark.parametrize("size", [(40, 30), (97, 500), (378, 378), (640, 333), (1280, 720), (1919, 1079)])
+def test_molmo2_sees_the_same_crops(size: tuple[int, int], most: int) -> None:
+    image, config = Image.effect_noise(size, 80).convert("RGB"), v2_crops(most)
+    ours = cut(image, config, ImageTokens(start=1, end=2, patch=3, column=4, small_start=5))
+    pixels = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)[None]
+    grids, patches, pooling = Processor()._image_batch_to_patches_and_grids(
+        pixels, most, [4, 4], 378, 2, True, 1 / 255, True, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), 14, 2, 2
+    )
+    assert grids[0].tolist() == [*ours.grids[0], *ours.grids[1]]
+    assert torch.equal(ours.pooling, pooling[0].long())
+    assert same(ours.pixels, patches[0])
+
+
+@pytest.mark.parametrize(
+    ("said", "columns", "start"),
+    [(None, False, True), ({"use_single_crop_col_tokens": False}, False, True), ({"use_single_crop_col_tokens": None}, True, True), ({"use_single_crop_start_token": False}, False, False)],
+)  # fmt: skip
+def test_molmo2_writes_the_same_tokens(
+    said: dict[str, Any] | None, columns: bool, start: bool, folder: "Folder"
+) -> None:
+    """As transformers' processor, of whose settings a folder may tell."""
+    if said is not None:
+        (folder.path / "processor_config.json").write_text(json.dumps(said))
+    config = molmo_files.read_config(folder.path)
+    marks = config.tokens
+    names = {marks.start: "<im_start>", marks.end: "<im_end>", marks.patch: "<im_patch>", marks.column: "<im_col>"}
+    names = {128 + 4: "<low_res_im_start>"} | names
+    image = cut(Image.new("RGB", (640, 333)), config.crops, marks)
+    settings: Any = SimpleNamespace(
+        image_use_col_tokens=True, use_single_crop_col_tokens=columns, use_single_crop_start_token=start
+    )
+    theirs = Molmo2Processor.replace_image_token(settings, {"image_grids": [[*image.grids[0], *image.grids[1]]]}, 0)
+    assert "".join(names[token] for token in image.tokens) == theirs
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["qwen3", "olmo3"])
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Molmo]:
     """transformers' Molmo2 with random weights, and ours loaded from what it saved, in two shards."""
@@ -235,9 +291,163 @@ def test_many_questions_over_one_image(pair: tuple[Any, Molmo]) -> None:
     assert cache.length == 1 + len(image.tokens)
 
 
-def test_weights_that_do_not_fit_are_listed(pair: tuple[Any, Molmo], tmp_path: Path) -> None:
-    theirs, _ = pair
+def test_packed_questions_do_not_see_one_another(pair: tuple[Any, Molmo]) -> None:
+    _, ours = pair
+    image = cut(Image.effect_noise((200, 300), 80).convert("RGB"), ours.config.crops, ours.config.tokens)
+    prompt, questions = [1, *image.tokens], [[3, 4, 5], [9, 8], [7]]
+    pack = Packed(ours, ours.prefill(prompt, [image])[1], len(questions))
+    first = pack.follow(questions)
+    second = pack.follow([[11], [], [12]])  # the one in the middle has ended
+    for i, more, logits in (
+        (0, [], first[0]),
+        (1, [], first[1]),
+        (2, [], first[2]),
+        (0, [11], second[0]),
+        (2, [12], second[1]),
+    ):
+        assert same(logits, ours.prefill([*prompt, *questions[i], *more], [image])[0][-1])
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_is_as_close_as_that_of_transformers(
+    pair: tuple[Any, Molmo], dtype: str, tmp_path: Path
+) -> None:
+    theirs, ours = pair
     theirs.save_pretrained(tmp_path)
-    save_file({"model.something.else": torch.zeros(2)}, tmp_path / "more.safetensors")
-    with pytest.raises(SetupError, match="1 unknown: model.something.else"):
-        molmo_files.load(tmp_path)
+    half, kind = molmo_files.load(tmp_path, dtype), molmo_files.DTYPES[dtype]
+    their_half = hf.Molmo2ForConditionalGeneration.from_pretrained(tmp_path, dtype=kind).eval()
+    ids = [1, *TEXT, *range(30, 60)]
+    with torch.inference_mode():
+        exact = theirs(torch.tensor([ids])).logits[0]
+        their_error = (their_half(torch.tensor([ids])).logits[0].float() - exact).abs().mean()
+    our_error = (half.prefill(ids)[0].float() - exact).abs().mean()
+    assert our_error < 1.3 * their_error
+
+
+class Folder(NamedTuple):
+    """A tiny Molmo2 on disk, to be spoiled."""
+
+    path: Path
+    weights: dict[str, Tensor]
+
+    def write(self, weights: dict[str, Tensor]) -> Path:
+        save_file(weights, self.path / "model.safetensors")
+        return self.path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    hf.Molmo2ForConditionalGeneration(molmo2(False)).save_pretrained(tmp_path)
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        return Folder(tmp_path, {key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118 -- not a dict
+
+
+GATE = "model.vision_backbone.image_projector.w1.weight"
+
+
+def test_weights_that_do_not_fit_are_listed(folder: Folder) -> None:
+    spoiled = dict(folder.weights) | {"model.something.else": torch.zeros(2), "model.other": torch.zeros(2)}
+    del spoiled[GATE], spoiled["lm_head.weight"]
+    with pytest.raises(
+        SetupError,
+        match=r"2 missing: pool.up.weight, language.head.weight; 2 unknown: model.other, model.something.else",
+    ):
+        molmo_files.load(folder.write(spoiled))
+    for wrong, told in (
+        (torch.zeros(3, 32), rf"1 of another shape or kind: {GATE} is \(3, 32\), not \(40, 32\)"),
+        (torch.zeros(40, 32, dtype=torch.int8), f"{GATE} holds int8, which are no weights"),
+    ):
+        with pytest.raises(SetupError, match=told):
+            molmo_files.load(folder.write(folder.weights | {GATE: wrong}))
+
+
+def test_a_file_of_another_number_format_is_converted(folder: Folder) -> None:
+    before = molmo_files.load(folder.write(folder.weights)).state_dict()
+    after = molmo_files.load(folder.write({key: value.bfloat16() for key, value in folder.weights.items()}))
+    assert all(value.dtype is torch.float32 for value in after.state_dict().values())
+    assert all(torch.allclose(value, before[key], rtol=0.01, atol=1e-3) for key, value in after.state_dict().items())
+
+
+def test_a_file_that_breaks_off_and_one_that_is_missing(folder: Folder) -> None:
+    path = folder.path / "model.safetensors"
+    whole = path.read_bytes()
+    for cut_at in (len(whole) - 1, len(whole) // 2, 100, 3, 0):
+        path.write_bytes(whole[:cut_at])
+        with pytest.raises(SetupError, match="no complete safetensors file.*fetch it again"):
+            molmo_files.load(folder.path)
+    index = folder.path / "model.safetensors.index.json"
+    index.write_text('{"weight_map": {"a": "model-1.safetensors", "b": "model.safetensors"}}')
+    with pytest.raises(SetupError, match="1 of 2 weight files are missing.*'model-1.safetensors' first"):
+        molmo_files.load(folder.path)
+    for text in ("{", "[]", '{"weight_map": 3}'):
+        index.write_text(text)
+        with pytest.raises(SetupError, match="lists no weight files"):
+            molmo_files.load(folder.path)
+    index.unlink()
+    path.unlink()
+    with pytest.raises(SetupError, match="no safetensors files"):
+        molmo_files.load(folder.path)
+    (folder.path / "pytorch_model.bin").write_bytes(whole)
+    with pytest.raises(SetupError, match="is a pickle, which can run code"):
+        molmo_files.load(folder.path)
+
+
+def test_configs_that_are_not_molmos(folder: Folder) -> None:
+    path = folder.path / "config.json"
+    data = json.loads(path.read_text())
+    text = dict(data["text_config"])
+    del text["head_dim"]
+    for wrong, told in (
+        (data | {"model_type": "llama"}, "architecture 'llama', not molmo or molmo2"),
+        (data | {"text_config": text}, "lacks or garbles something a molmo2 config has"),
+        (data | {"text_config": data["text_config"] | {"hidden_size": "wide"}}, "lacks or garbles"),
+        ([], "architecture None"), ([1], "cannot be read"),
+    ):  # fmt: skip
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(SetupError, match=told):
+            molmo_files.load(folder.path)
+    path.unlink()
+    with pytest.raises(SetupError, match="cannot be read"):
+        molmo_files.load(folder.path)
+
+
+@pytest.mark.parametrize("size", [(8193, 100), (7, 100), (100, 9000)])
+def test_a_picture_that_is_too_large_or_too_small(pair: tuple[Any, Molmo], size: tuple[int, int]) -> None:
+    config = pair[1].config
+    with pytest.raises(UsageError, match="cannot be taken: 8 to 8192 on a side"):
+        cut(Image.new("RGB", size), config.crops, config.tokens)
+
+
+def test_a_plan_for_several_gpus_keeps_layers_whole(pair: tuple[Any, Molmo]) -> None:
+    """Reckoned, not run: there is no GPU at hand."""
+    _, ours = pair
+    size = sum(parameter.numel() * 4 for parameter in ours.parameters())
+    plan = molmo_files.planned(ours, {0: size // 2, 1: size // 2, "cpu": size})
+    assert len(set(plan.values())) > 1 and all(name in dict(ours.named_modules()) for name in plan)
+    layers = {name for name in plan if name.startswith("language.layers")}
+    assert all(name.count(".") == 2 for name in layers - {"language.layers"})  # never a part of one
+    with pytest.raises(SetupError, match="more than the GPUs and the memory"):
+        molmo_files.planned(ours, {0: 1000, "cpu": 1000})
+
+
+def test_parts_on_several_devices_work_together(pair: tuple[Any, Molmo], folder: Folder, tmp_path: Path) -> None:
+    """Half of the parts lie on the disk and come to where they are used, by the hooks that also serve several GPUs."""
+    _, ours = pair
+    config = ours.config
+    image = cut(Image.effect_noise((200, 300), 80).convert("RGB"), config.crops, config.tokens)
+    ids = [1, *image.tokens, *TEXT]
+    whole = Molmo(config).eval().requires_grad_(False)
+    whole.load_state_dict(ours.state_dict())
+    plan: dict[str, int | str] = {
+        "tower": "disk",
+        "pool": "cpu",
+        "language.embed": "cpu",
+        "language.norm": "disk",
+        "language.head": "disk",
+    }
+    plan |= {f"language.layers.{i}": ("disk", "cpu")[i % 2] for i in range(config.language.layers)}
+    parted: Molmo = accelerate.dispatch_model(whole, plan, main_device="cpu", offload_dir=tmp_path / "disk")
+    assert next(parted.tower.parameters()).device.type == "meta"
+    logits, cache = parted.prefill(ids, [image])
+    assert same(logits, ours.prefill(ids, [image])[0])
+    assert same(parted.follow([7], cache), ours.prefill([*ids, 7], [image])[0][-1:])

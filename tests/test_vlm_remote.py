@@ -2,10 +2,8 @@
 
 import base64
 import io
-import json
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,70 +12,9 @@ from PIL import Image
 from deixis.browser.errors import BudgetSpent, OutputError, ServerError, UsageError
 from deixis.browser.types import Point, Screenshot
 from deixis.vlm.families import FAMILIES, family_of
-from deixis.vlm.prompted import PromptedPointer, Turn, askable, example, question_for
+from deixis.vlm.prompted import Completion, PromptedPointer, Turn, askable, example, question_for
 from deixis.vlm.remote import Budget, Chat, pointer_at, spelled
-
-Reply = tuple[int, dict[str, str], str]
-
-
-class Server(ThreadingHTTPServer):
-    """Gives its replies one after the other, the last one for ever; keeps what it was asked."""
-
-    daemon_threads = True
-    replies: list[Reply]
-    asked: list[dict[str, Any]]
-    heard: list[dict[str, str]]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        server = self.server
-        assert isinstance(server, Server)
-        server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        server.heard.append(dict(self.headers))
-        status, headers, body = server.replies.pop(0) if len(server.replies) > 1 else server.replies[0]
-        if status == 0:  # a broken connection
-            self.connection.close()
-            return
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body.encode())))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    servers: list[Server] = []
-
-    def start(*replies: Reply) -> Server:
-        server = Server(("127.0.0.1", 0), Handler)
-        server.replies, server.asked, server.heard = list(replies), [], []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return server
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-def said(text: str, finish: str = "stop", tokens: int = 100) -> Reply:
-    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish}
-    return 200, {}, json.dumps({"choices": [choice], "usage": {"total_tokens": tokens}})
-
-
-def failed(status: int, message: str = "busy", **headers: str) -> Reply:
-    return status, {k.replace("_", "-"): v for k, v in headers.items()}, json.dumps({"error": {"message": message}})
+from tests.servers import BROKEN, SHORT, Reply, Server, failed, said, streamed
 
 
 def shot(width: int = 1280, height: int = 720, scale: float = 1.0) -> Screenshot:
@@ -133,11 +70,83 @@ def test_pictures_are_sent_as_the_family_wants_them(serve: Callable[..., Server]
 
 
 def test_busy_servers_are_asked_again_when_they_say(serve: Callable[..., Server]) -> None:
-    server = serve(failed(429, Retry_After="7"), failed(500), (0, {}, ""), said("[1, 1]"))
+    server = serve(failed(429, Retry_After="7"), failed(500), (BROKEN, {}, ""), said("[1, 1]"))
     asked, waits = pointer(server, "ShowUI-2B")
     assert asked.talker.answer(Turn("hello")).text == "[1, 1]"
     assert waits[0] == 7.0 and len(waits) == 3 and all(0.2 < wait < 30 for wait in waits)
     assert asked.talker.requests == 4
+
+
+def test_slow_and_truncated_answers_are_asked_for_again(serve: Callable[..., Server]) -> None:
+    late = threading.Event()
+
+    def slow(_: dict[str, Any]) -> Reply:
+        late.wait(20)
+        return said("[1, 1]")
+
+    server = serve(slow, (SHORT, {}, said("[1, 1]")[2][:30]), said("[0.5, 0.5]"))
+    asked, waits = pointer(server, "ShowUI-2B", timeout=0.3)
+    assert asked.point(shot(), "Save").point == Point(x=640, y=360)
+    assert len(waits) == 2 and asked.talker.seconds >= 0.3
+    late.set()
+
+
+def test_long_answers_are_streamed_and_heard(serve: Callable[..., Server]) -> None:
+    server = serve(streamed("There are ", "three ", "rows.", tokens=321))
+    asked, _ = pointer(server, "Qwen/Qwen3-VL-8B-Instruct")
+    heard: list[str] = []
+    assert asked.ask(shot(), "How many rows?", heard=heard.append) == "There are three rows."
+    assert heard == ["There are ", "three ", "rows."] and asked.talker.tokens == 321
+    assert server.asked[0]["stream"] and server.asked[0]["stream_options"] == {"include_usage": True}
+    server.replies = [said("All at once.")]  # a server that cannot stream
+    assert asked.ask(shot(), "How many rows?", heard=heard.append) == "All at once." == heard[-1]
+    server.replies = [said("[0.5, 0.5]")]
+    asked, _ = pointer(server, "ShowUI-2B")
+    asked.point(shot(), "Save")
+    assert "stream" not in server.asked[-1]  # nothing to wait for in between
+
+
+def test_a_stream_that_breaks_off(serve: Callable[..., Server]) -> None:
+    broken = streamed("There are ", finish=None, status=SHORT)
+    asked, _ = pointer(serve(broken, streamed("There are three.")), "Qwen/Qwen3-VL-8B-Instruct")
+    assert asked.ask(shot(), "How many?") == "There are three."  # nobody had heard the first half
+    asked, _ = pointer(serve(broken, streamed("There are three.")), "Qwen/Qwen3-VL-8B-Instruct")
+    with pytest.raises(ServerError, match="after 10 letters of its answer"):
+        asked.ask(shot(), "How many?", heard=lambda _: None)
+    turn = Turn("How many?")
+    asked, _ = pointer(serve(streamed("There are", finish=None)), "Qwen/Qwen3-VL-8B-Instruct")
+    assert asked.talker.answer(turn, 1000) == Completion("There are", False, 1)  # no usage: a piece is a token
+    for body, error, words in (
+        ('data: {"error": {"message": "out of memory"}}\n\n', ServerError, "broke off.*out of memory"),
+        ("data: {half\n\n", OutputError, "no JSON"), ("data: [1]\n\n", OutputError, "no JSON object"),
+        ('data: {"choices": 3}\n\n', OutputError, "no chat completion"),
+    ):  # fmt: skip
+        asked, _ = pointer(serve((200, {"Content-Type": "text/event-stream"}, body)), "Qwen/Qwen3-VL-8B-Instruct")
+        with pytest.raises(error, match=words):
+            asked.talker.answer(turn, 1000)
+
+
+def test_a_budget_of_seconds_ends_an_answer_midway(serve: Callable[..., Server]) -> None:
+    asked, _ = pointer(serve(streamed("a", "b", "c")), "ShowUI-2B", Budget(seconds=1e-9))
+    with pytest.raises(BudgetSpent, match="in the middle of an answer"):
+        asked.ask(shot(), "How many?")
+
+
+def test_more_fields_of_a_request_are_those_of_the_family(serve: Callable[..., Server]) -> None:
+    server = serve(said('{"x": 500, "y": 250}'))
+    asked, _ = pointer(server, "Hcompany/Holo2-8B")
+    assert asked.point(shot(), "Save").point == Point(x=640, y=180)
+    assert server.asked[0]["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+def test_large_pictures_are_made_smaller_before_a_server_does(serve: Callable[..., Server]) -> None:
+    server = serve(said('{"coordinate": [784, 441]}'))
+    asked, _ = pointer(server, "claude-opus-4-8")
+    found = asked.point(shot(1920, 1080), "Save")
+    url = server.asked[0]["messages"][0]["content"][0]["image_url"]["url"]
+    sent = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    assert max(sent.size) <= 1568 and sent.width * sent.height <= 1_150_000
+    assert found.point and found.point.x == pytest.approx(784 * 1920 / sent.width, abs=0.01)
 
 
 def test_a_server_that_wants_an_hour_is_not_waited_for(serve: Callable[..., Server]) -> None:
@@ -221,13 +230,37 @@ def test_many_targets_keep_their_order(serve: Callable[..., Server]) -> None:
 
 
 def test_names_of_models_on_servers() -> None:
-    assert spelled("a/b@http://x:1/v1") == ("a/b", None, "http://x:1/v1")
-    assert spelled("mine=Qwen3-VL@https://h/v1") == ("mine", "Qwen3-VL", "https://h/v1")
-    for wrong in ("gpt", "@http://x", "a@b", "a@ftp://b"):
+    assert spelled("a/b@http://x:1/v1") == ("a/b", None, "http://x:1/v1", None)
+    assert spelled("mine=Qwen3-VL@https://h/v1") == ("mine", "Qwen3-VL", "https://h/v1", None)
+    assert spelled("a@http://x/v1?max_pixels=9&min_pixels=4") == ("a", None, "http://x/v1", (4, 9))
+    for wrong in (
+        "gpt",
+        "@http://x",
+        "a@b",
+        "a@ftp://b",
+        "a@http://x?",
+        "a@http://x?min_pixels=4",
+        "a@http://x?min_pixels=4&max_pixels=x",
+    ):
         with pytest.raises(UsageError):
             spelled(wrong)
     with pytest.raises(UsageError, match="not known"):
         pointer_at("unheard-of@http://127.0.0.1:9/v1")
+
+
+def test_limits_of_a_checkpoint_are_given_after_its_address(serve: Callable[..., Server]) -> None:
+    server = serve(said("pyautogui.click(x=322, y=182)"))
+    with pytest.raises(UsageError, match=r"MODEL@URL\?min_pixels=N&max_pixels=N"):
+        pointer_at(f"OpenCUA-7B@{server.url}").point(shot(), "Save")
+    found = pointer_at(f"OpenCUA-7B@{server.url}?min_pixels=3136&max_pixels=250000").point(shot(), "Save")
+    url = server.asked[0]["messages"][0]["content"][0]["image_url"]["url"]
+    sent = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    assert sent.width * sent.height <= 250_000 and sent.width % 28 == 0
+    assert found.point and found.point.x == pytest.approx(322 * 1280 / sent.width)
+    with pytest.raises(UsageError, match="does not depend on limits"):
+        pointer_at(f"Qwen3-VL-8B@{server.url}?min_pixels=3136&max_pixels=250000")
+    with pytest.raises(UsageError, match="no limits of a picture"):
+        pointer_at(f"OpenCUA-7B@{server.url}?min_pixels=5000&max_pixels=3136")
 
 
 def test_every_family_but_those_with_a_head_can_be_asked() -> None:

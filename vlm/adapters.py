@@ -2,13 +2,14 @@
 
 The picture processors are those that need no torchvision. Processors that insist on a video processor are given none:
 screens are still pictures. What people write is never read as a control token. To add a family: name its processor in
-PROCESSORS, give it a row in `families`, and a tiny checkpoint in tests/test_vlm_adapters.py. Knows no points.
+KINDS, give it a row in `families`, and a tiny checkpoint in tests/tiny_models.py. Knows no points.
 """
 
 import importlib.util
 import inspect
 import io
 import json
+import logging
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,9 @@ from transformers.processing_utils import ProcessorMixin
 
 from deixis.browser.errors import SetupError, UsageError
 from deixis.vlm.molmo_files import DTYPES
-from deixis.vlm.prompted import SHORT, Completion, Turn
+from deixis.vlm.prompted import SHORT, Completion, Heard, Turn
+
+LOG = logging.getLogger(__name__)
 
 
 class Kind(NamedTuple):
@@ -79,13 +82,17 @@ class TransformersChat:
             folder, dtype=self.dtype, use_safetensors=True, local_files_only=True, output_loading_info=True, **spread
         )
         net, report = loaded
-        missing = sorted(report["missing_keys"])
+        missing, extra = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
         if missing:
-            raise ValueError(f"{len(missing)} weights are missing, the first is {missing[0]}")
+            also = f"; {len(extra)} are unknown: {_some(extra)}" if extra else ""
+            raise ValueError(f"{len(missing)} weights are missing: {_some(missing)}{also}")
+        if extra:  # published copies carry some that no model needs
+            LOG.warning("%s: %d weights are unknown and not used: %s", folder, len(extra), _some(extra))
         return (net if spread else net.to(self.device)).eval().requires_grad_(False)
 
     @torch.inference_mode()
-    def answer(self, turn: Turn, most: int = SHORT) -> Completion:
+    def answer(self, turn: Turn, most: int = SHORT, heard: Heard | None = None) -> Completion:
+        """heard: is told the whole answer at its end."""
         inputs = self.inputs(turn)
         settings = self.net.generation_config
         settings.update(
@@ -99,7 +106,10 @@ class TransformersChat:
         new = out.sequences[0, -len(out.logits) :]
         shares = torch.stack(out.logits)[:, 0].float().log_softmax(1).gather(1, new[:, None])[:, 0]
         whole = len(new) < most or bool(new[-1] in self._ends())
-        return Completion(self._text(new), whole, out.sequences.shape[1], math.exp(float(shares.mean())))
+        text = self._text(new)
+        if heard:
+            heard(text)
+        return Completion(text, whole, out.sequences.shape[1], math.exp(float(shares.mean())))
 
     def inputs(self, turn: Turn) -> dict[str, Any]:
         """What the model is called with; UsageError for a picture that it does not take."""
@@ -188,6 +198,10 @@ def _template(folder: Path) -> str | None:
 
 def _has_accelerate() -> bool:
     return importlib.util.find_spec("accelerate") is not None
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def _line(error: BaseException) -> str:

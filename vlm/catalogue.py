@@ -7,8 +7,11 @@ model points is in `families`. Knows no weights.
 import os
 from typing import NamedTuple
 
-from deixis.vlm.families import Family, family_of
+from deixis.vlm import local
+from deixis.vlm.abilities import styles
+from deixis.vlm.families import FAMILIES, Family, family_of
 from deixis.vlm.frames import Bins, Frame, Pixels
+from deixis.vlm.prompted import askable, question_for
 
 GIB = 2**30
 ROOM = 1.15
@@ -63,6 +66,9 @@ KNOWN = (
     Known("google/gemma-3-4b-it", 4.3, "Gemma", "SigLIP so400m/14-896; pooling to 256 tokens; Gemma 3 4B", ASKS),
 )  # fmt: skip
 
+HOSTED = ("Claude", "OpenAI computer use", "Gemini")
+"""Families whose weights nobody else has."""
+
 
 def known(name: str) -> Known | None:
     """The row of an id, or of its last part."""
@@ -94,6 +100,8 @@ def frame_in_words(frame: Frame | None) -> str:
 def serving(row: Known) -> str:
     """The command that serves a model with vLLM, or what to take where vLLM does not have it."""
     name = row.family.name
+    if name in HOSTED:
+        return "its makers run it: --model with the address of their OpenAI-compatible interface"
     if name == "Llama 3.2 Vision":
         return f"transformers serve {row.id}  (vLLM no longer has Mllama)"
     if name == "Molmo":
@@ -101,3 +109,38 @@ def serving(row: Known) -> str:
     if name == "MolmoWeb":
         return f"vllm serve {row.id} --dtype bfloat16 --hf-overrides '{{\"is_mm_prefix_lm\": false}}'"
     return f"vllm serve {row.id} --dtype bfloat16"
+
+
+def others() -> list[str]:
+    """Names of the families that can be asked and of which no model is listed."""
+    listed = {row.family.name for row in KNOWN}
+    return [family.name for family in FAMILIES if family.name not in listed and family.form != "pointer_head"]
+
+
+def told(row: Known, family: Family) -> list[tuple[str, str]]:
+    """What is known of a model, line by line; of one that is not listed, what its family tells."""
+    asked = askable(family)
+    lines = [("model", f"{row.id}, of the family {family.name}")]
+    if row.billions:
+        folder = local.folder_of(row.id)
+        fits = "fits" if runs_here(row) else "too big"
+        lines += [
+            ("size", f"{row.billions:g} B parameters, {row.licence}"),
+            ("parts", row.parts),
+            ("does", row.does),
+            ("memory", f"{row.gigabytes():.1f} GiB in 16 bits; this machine has {memory():.0f}: {fits}"),
+            ("weights", str(folder or f"deixis models fetch {row.id}")),
+        ]
+    return [
+        *lines,
+        ("frame", f"{frame_in_words(family.frame)}, written as {asked.form}"),
+        ("asked", repr(question_for(asked, "TARGET"))),
+        ("styles", ", ".join(styles(family))),
+        ("source", family.source),
+        ("serve", serving(row)),
+        (
+            "use",
+            f"--model {row.id}@http://127.0.0.1:8000/v1"
+            + (f", or --model {row.id} once fetched" if row.billions else ""),
+        ),
+    ]

@@ -7,11 +7,24 @@ only looks like another. Knows no weights and no server.
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from deixis.browser.errors import OutputError, UsageError
 from deixis.browser.types import Box, Frozen, Point
-from deixis.vlm.frames import AsIs, Bins, Fit, Frame, PaddedCanvas, Pixels, Relative, Resize, SmartResize, to_css
+from deixis.vlm.frames import (
+    AsIs,
+    Bins,
+    Fit,
+    Frame,
+    PaddedCanvas,
+    Pixels,
+    Relative,
+    Resize,
+    SmartResize,
+    Within,
+    to_css,
+)
 from deixis.vlm.points import Form, parse
 
 PERCENT = Relative(whole=100, decimals=1)
@@ -21,6 +34,15 @@ SENT = Pixels(of="sent")
 RESIZED = Pixels(of="resized")
 QWEN_2_5 = SmartResize(factor=28)
 """Smart resizing with the factor of Qwen2.5-VL and limits that the checkpoint's own config sets."""
+
+
+MOLMO_STYLES = {
+    "count": "How many {question} are there?",
+    "clock": "clocks: What time is being shown?",
+    "caption": "Describe this image.",
+    **{name: name + ": {question}" for name in ("vqa2", "text_vqa", "doc_qa", "chart_qa", "ai2_diagram")},
+}
+"""Questions of people carry no prefix; those like an academic set's carry its name. Source: as Molmo's prompts."""
 
 
 class Family(Frozen):
@@ -40,6 +62,10 @@ class Family(Frozen):
     """Whether the picture comes before the words in a request."""
     prompt: str | None = None
     """The words a model was trained to be asked with, `{target}` in them; None: any, with an example of its form."""
+    styles: Mapping[str, str] = {}
+    """Other words it was trained to be asked with, by style: `{question}` in them (`abilities`)."""
+    request: Mapping[str, object] = {}
+    """More fields of a request to a server, as its makers run it."""
     crops: int | None = None
     """The most crops the model cuts a picture into as its makers run it; more than it was trained with hurts pointing."""
 
@@ -59,6 +85,7 @@ FAMILIES = (
         frame=PERCENT,
         form="molmo_xml",
         prompt="Point to {target}",
+        styles=MOLMO_STYLES,
         crops=12,
         source="allenai/molmo, olmo/data/data_formatter.py, olmo/data/model_preprocessor.py",
     ),
@@ -68,6 +95,7 @@ FAMILIES = (
         frame=PERCENT,
         form="molmoweb_json",
         prompt="web_grounding: \n# GOAL\n{target}\n\n# ACTION\n\n",
+        styles={"answer": "screenshot_qa: \n# GOAL\n{question}\n\n# ACTION\n\n"},
         crops=8,
         source="allenai/molmoweb, agent/actions.py",
     ),
@@ -78,6 +106,7 @@ FAMILIES = (
         frame=PER_MILLE,
         form="molmo2_coords",
         prompt="Point to {target}",
+        styles=MOLMO_STYLES,
         crops=24,
         source="allenai/molmo2, olmo/preprocessing/point_formatter.py",
     ),
@@ -116,7 +145,8 @@ FAMILIES = (
         pattern=rf"holo[234](?:\.[0-9])?{_SIZE}",
         frame=PER_MILLE,
         form="xy_json",
-        source="grounding adapters: Holo2, Holo3, Holo4",
+        request={"chat_template_kwargs": {"enable_thinking": False}},
+        source="grounding adapters: Holo2, Holo3, Holo4; their cards (no thinking)",
     ),
     Family(
         name="Gemini",
@@ -258,7 +288,8 @@ FAMILIES = (
         pattern=r"claude-[a-z0-9.-]{1,40}",
         frame=SENT,
         form="coordinate_json",
-        source="grounding adapters; Anthropic's documentation of the computer use tool (form)",
+        fit=Within(side=1568, pixels=1_150_000),
+        source="grounding adapters; Anthropic's documentation of the computer use tool (form) and of vision (limits)",
     ),
     Family(
         name="OpenAI computer use",
@@ -302,6 +333,11 @@ FAMILIES = (
         frame=Bins(count=1000),
         form="loc_box",
         prompt="Locate the phrases in the caption: {target}",
+        styles={
+            "caption": "What does the image describe?",
+            "detailed_caption": "Describe in detail what is shown in the image.",
+            "ocr": "What is the text in the image?",
+        },
         source="grounding adapters; transformers, processing_florence2 (prompt)",
     ),
     Family(

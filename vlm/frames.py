@@ -106,6 +106,16 @@ class AsIs(Frozen):
     kind: Literal["as_is"] = "as_is"
 
 
+class Within(Frozen):
+    """The server makes larger pictures smaller without a word: they are made so before they are sent, aspect kept."""
+
+    kind: Literal["within"] = "within"
+    side: int
+    """Pixels of the longer side, at most."""
+    pixels: int
+    """Of the whole picture, at most."""
+
+
 class SmartResize(Frozen):
     """The model's pre-processor makes both sides multiples of `factor` and keeps the area within limits.
 
@@ -127,7 +137,7 @@ class PaddedCanvas(Frozen):
     height: int
 
 
-Fit = Annotated[AsIs | SmartResize | PaddedCanvas, Field(discriminator="kind")]
+Fit = Annotated[AsIs | Within | SmartResize | PaddedCanvas, Field(discriminator="kind")]
 
 
 class Resize(Frozen):
@@ -194,6 +204,10 @@ def planned(size: Size, fit: Fit) -> tuple[Size, Size]:
     """Pixels of (the content, the whole picture) to send, for a crop of the given size."""
     if isinstance(fit, AsIs):
         return size, size
+    if isinstance(fit, Within):
+        ratio = min(1.0, fit.side / max(size), math.sqrt(fit.pixels / (size.width * size.height)))
+        smaller = Size(*(max(1, math.floor(side * ratio + 1e-9)) for side in size))
+        return smaller, smaller
     if isinstance(fit, SmartResize):
         resized = smart_size(size, fit)
         return resized, resized
@@ -201,6 +215,13 @@ def planned(size: Size, fit: Fit) -> tuple[Size, Size]:
     # Cut off, not rounded, as the model's own preparation does it; see `families` for whose that is.
     content = (max(1, math.floor(side * ratio + 1e-9)) for side in size)
     return Size(*content), Size(fit.width, fit.height)
+
+
+def limited(fit: SmartResize, low: int, high: int) -> SmartResize:
+    """The same with limits that are known; UsageError for those that no picture can keep."""
+    if not fit.factor**2 <= low <= high:
+        raise UsageError(f"{low} to {high} pixels are no limits of a picture whose sides are multiples of {fit.factor}")
+    return fit.model_copy(update={"min_pixels": low, "max_pixels": high})
 
 
 def smart_size(size: Size, fit: SmartResize) -> Size:
@@ -211,7 +232,7 @@ def smart_size(size: Size, fit: SmartResize) -> Size:
     if fit.min_pixels is None or fit.max_pixels is None:
         raise UsageError(
             "the pixel limits of this model are not known: read min_pixels and max_pixels from its "
-            "preprocessor_config.json and give them as SmartResize(factor, min_pixels, max_pixels)"
+            "preprocessor_config.json and give them after its address, MODEL@URL?min_pixels=N&max_pixels=N"
         )
     if max(size) > MAX_ASPECT * min(size):
         raise UsageError(f"a picture of {size.width}x{size.height} is too long and thin for this model: crop it")

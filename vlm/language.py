@@ -180,13 +180,14 @@ class Language(nn.Module):
     def cache(self) -> Cache:
         return Cache(self.config.layers)
 
-    def forward(self, x: Tensor, cache: Cache, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache, mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
         """(B, L, dim) of new tokens -> (B, L, dim) of the last layer, normalised; the cache moves on by L.
 
         mask (L, T) of bool, True where a token may look; without it each looks at itself and all before it. When there is
-        a past, L > 1 needs a mask.
+        a past, L > 1 needs a mask. positions (L,) are by default those that follow the past.
         """
-        positions = torch.arange(cache.length, cache.length + x.shape[1], device=x.device, dtype=torch.float32)
+        if positions is None:
+            positions = torch.arange(cache.length, cache.length + x.shape[1], device=x.device)
         tables: dict[bool, tuple[Tensor, Tensor]] = {}
         scores = (
             None
@@ -201,7 +202,7 @@ class Language(nn.Module):
             )
             if plain not in tables:
                 turns, factor = frequencies(self.config, i)
-                angles = positions[:, None] * turns.to(x.device)
+                angles = positions[:, None].float() * turns.to(x.device)
                 tables[plain] = angles.cos() * factor, angles.sin() * factor
             x = layer(x, tables[plain], scores, (cache, i))
         cache.length += x.shape[1]
@@ -210,5 +211,8 @@ class Language(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """(..., dim) -> (..., vocabulary)"""
-        weight = self.embed.weight[: self.config.vocabulary] if self.head is None else self.head.weight
-        return F.linear(x, weight)
+        if self.head is not None:
+            out: Tensor = self.head(x)
+            return out
+        weight = self.embed.weight[: self.config.vocabulary]
+        return F.linear(x.to(weight.device), weight)

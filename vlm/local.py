@@ -15,6 +15,7 @@ from typing import Any
 from deixis.browser.errors import SetupError, UsageError
 from deixis.vlm import catalogue
 from deixis.vlm.families import Family, family_of
+from deixis.vlm.frames import SmartResize, limited
 from deixis.vlm.prompted import PromptedPointer, Talker
 
 MOLMO = ("molmo", "molmo2")
@@ -61,8 +62,24 @@ def load(spec: str, dtype: str | None = None) -> PromptedPointer:
         pickles = any(folder.glob("*.bin")) or any(folder.glob("*.pt*"))
         why = "only pickles, which can run code and are never read" if pickles else "no weights"
         raise SetupError(f"{str(folder)!r} holds {why}: it needs .safetensors files")
-    family = family_of(family_name or _published_name(folder))
+    family = fitted(family_of(family_name or _published_name(folder)), folder)
     return PromptedPointer(_talker(folder, family, dtype or _chosen(folder)), family)
+
+
+def fitted(family: Family, folder: Path) -> Family:
+    """The family with the limits of this very checkpoint, where its frame depends on how pictures are resized."""
+    if not isinstance(family.fit, SmartResize):
+        return family
+    said: dict[str, Any] = {}
+    for name in ("processor_config.json", "preprocessor_config.json"):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            data = dict(json.loads((folder / name).read_text()))
+            said |= data.get("image_processor") or data
+    size = said["size"] if isinstance(said.get("size"), dict) else {}
+    low, high = said.get("min_pixels") or size.get("shortest_edge"), said.get("max_pixels") or size.get("longest_edge")
+    if not isinstance(low, int) or not isinstance(high, int):
+        return family
+    return family.model_copy(update={"fit": limited(family.fit, low, high)})
 
 
 def _chosen(folder: Path) -> str:

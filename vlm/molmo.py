@@ -1,8 +1,9 @@
 """Molmo, all generations: crops, vision encoder, connector and decoder fused by adding image features to image tokens.
 
 Late fusion: the decoder is a language model, and an image is a run of its tokens. `prefill` reads image and prompt once;
-`generate` goes on from there, one token after the other, many questions over one image at the same time. Shapes are in
-`molmo_config`, weights in `molmo_files`. Tensors only: prompts, text and points are the business of the adapters.
+`generate` goes on from there, one token after the other, `Packed` many questions over one image at the same time. Shapes
+are in
+`molmo_config`, weights in `molmo_files`. Tensors only: prompts, text and points are the business of `molmo_chat`.
 Sources: Deitke et al., "Molmo and PixMo" (2024); "Molmo2" (2025); "MolmoWeb" (2026).
 """
 
@@ -81,7 +82,7 @@ class Molmo(nn.Module):
         places = ids == self.config.tokens.patch
         if int(places.sum()) != len(features):
             raise ValueError(f"{int(places.sum())} image tokens in the prompt, but {len(features)} image features")
-        return x.masked_scatter(places[..., None], x[places] + features.to(x.dtype))
+        return x.masked_scatter(places[..., None], x[places] + features.to(x))
 
     def mask(self, ids: Tensor) -> Tensor | None:
         """(L, L) of one prompt: causal, and image tokens see one another where the model learned it so."""
@@ -96,13 +97,18 @@ class Molmo(nn.Module):
         return causal | (image[:, None] & image[None])
 
     @torch.inference_mode()
-    def prefill(self, ids: Sequence[int], images: Sequence[Patches] = ()) -> tuple[Tensor, Cache]:
-        """Reads a prompt: (L, vocabulary) logits of what follows each token, and the cache to go on from."""
+    def read(self, ids: Sequence[int], images: Sequence[Patches] = ()) -> tuple[Tensor, Cache]:
+        """Reads a prompt: (L, dim) of the last layer, and the cache to go on from."""
         batch = torch.tensor([list(ids)], device=self.device)
         features = torch.cat([self.look(image) for image in images]) if images else None
         cache = self.language.cache()
-        hidden = self.language(self.embedded(batch, features), cache, self.mask(batch))
-        return self.language.logits(hidden)[0], cache
+        return self.language(self.embedded(batch, features), cache, self.mask(batch))[0], cache
+
+    @torch.inference_mode()
+    def prefill(self, ids: Sequence[int], images: Sequence[Patches] = ()) -> tuple[Tensor, Cache]:
+        """Reads a prompt: (L, vocabulary) logits of what follows each token, and the cache to go on from."""
+        hidden, cache = self.read(ids, images)
+        return self.language.logits(hidden), cache
 
     @torch.inference_mode()
     def follow(self, ids: Sequence[int], cache: Cache) -> Tensor:
@@ -123,3 +129,39 @@ class Molmo(nn.Module):
                 return
             yield token
             logits = self.follow([token], cache)[-1]
+
+
+class Packed:
+    """Several questions after one prompt, side by side in one cache: each sees the prompt and itself, not the others.
+
+    Their positions all go on from the prompt, as in training on pictures with many annotations; weights are read once for
+    all of them. Source: Deitke et al. (2024), section 3 (multi-annotation packing).
+    """
+
+    def __init__(self, molmo: Molmo, cache: Cache, count: int) -> None:
+        self.molmo, self.cache, self.start = molmo, cache, cache.length
+        self.owner = torch.zeros(cache.length, dtype=torch.long, device=molmo.device)  # (T,) 0 is the prompt's
+        self.lengths = [0] * count
+
+    @torch.inference_mode()
+    def follow(self, tokens: Sequence[Sequence[int]]) -> Tensor:
+        """Reads more of every question, at least one token of it, none of those that have ended: (questions read, vocabulary)."""
+        ids: list[int] = []
+        owner: list[int] = []
+        positions: list[int] = []
+        ends: list[int] = []
+        for i, more in enumerate(tokens):
+            ids += more
+            owner += [i + 1] * len(more)
+            positions += range(self.start + self.lengths[i], self.start + self.lengths[i] + len(more))
+            self.lengths[i] += len(more)
+            if more:
+                ends.append(len(ids) - 1)
+        device, molmo = self.molmo.device, self.molmo
+        mine = torch.tensor(owner, device=device)
+        past, self.owner = len(self.owner), torch.cat([self.owner, mine])
+        before = torch.ones(len(ids), len(self.owner), dtype=torch.bool, device=device).tril(past)
+        mask = before & ((self.owner == 0)[None] | (self.owner[None] == mine[:, None]))  # (L, T)
+        x = molmo.language.embed(torch.tensor([ids], device=device))
+        hidden = molmo.language(x, self.cache, mask, torch.tensor(positions, device=device))
+        return molmo.language.logits(hidden[0, ends])

@@ -7,21 +7,25 @@ goes to `points`. Source of the prompts: allenai/molmo, olmo/data/data_formatter
 import io
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from PIL import Image
 from tokenizers import Tokenizer
 
-from deixis.browser.errors import SetupError
+from deixis.browser.errors import SetupError, UsageError
 from deixis.vlm import molmo_files
 from deixis.vlm.crops import Patches, cut
 from deixis.vlm.families import Family
 from deixis.vlm.language import Cache
-from deixis.vlm.prompted import SHORT, Completion, Turn
+from deixis.vlm.molmo import Packed
+from deixis.vlm.prompted import SHORT, Completion, Heard, Turn
 
 CAUSAL = {"MolmoWeb"}
 """Families whose image tokens do not see later ones, though their config is that of Molmo2."""
+TOGETHER = 16
+"""Questions on one picture that are answered at the same time."""
 ENDS = ("<|im_end|>", "<|endoftext|>", "</s>")
 """Tokens that end an answer, besides the one the tokenizer's config names."""
 
@@ -34,7 +38,8 @@ class MolmoChat:
     def __init__(self, folder: Path, family: Family, dtype: str = "float32", device: str | None = None) -> None:
         """SetupError when weights, config or tokenizer are missing or broken."""
         self.model, self.weights_sha256 = folder.name, ""
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        several = torch.cuda.device_count() > 1
+        device = device or ("auto" if several else "cuda" if torch.cuda.is_available() else "cpu")
         self.molmo = molmo_files.load(folder, dtype, device)
         config = self.molmo.config
         crops = config.crops.model_copy(update={"most": family.crops or config.crops.most})
@@ -42,31 +47,41 @@ class MolmoChat:
             update={"crops": crops, "bidirectional": config.bidirectional and family.name not in CAUSAL}
         )
         self.chatml = config.crops.fit == "stretch"
-        self.tokenizer, self.ends = tokenizer_of(folder)
+        self.tokenizer, self.first, self.ends = tokenizer_of(folder)
         self._kept: tuple[bytes | None, list[int], Cache] | None = None
 
-    def answer(self, turn: Turn, most: int = SHORT) -> Completion:
+    def answer(self, turn: Turn, most: int = SHORT, heard: Heard | None = None) -> Completion:
         """The picture is read once, however many questions come after it."""
         before, cache = self._looked(turn.png)
-        words = self.words(turn.text)
-        last = self.molmo.follow(words, cache)[-1]
-        tokens, sure = [], 0.0
-        for _ in range(most):
-            share = last.float().log_softmax(0)
-            token = int(share.argmax())
-            if token in self.ends:
-                break
-            tokens.append(token)
-            sure += float(share[token])
-            last = self.molmo.follow([token], cache)[-1]
-        text = self.tokenizer.decode(tokens, skip_special_tokens=False)
-        mean = math.exp(sure / len(tokens)) if tokens else 1.0
-        return Completion(text, len(tokens) < most, len(before) + len(words) + len(tokens), mean)
+        new = self.words(turn.text)
+        said = _Said(len(before) + len(new), most, self.tokenizer, heard)
+        while new:
+            new = said.take(self.molmo.follow(new, cache)[-1], self.ends)
+        return said.completion()
+
+    def answer_many(self, turns: Sequence[Turn], most: int = SHORT) -> list[Completion]:
+        """The same answers, several questions on one picture at the same time; UsageError when the pictures differ."""
+        if len({turn.png for turn in turns}) > 1:
+            raise UsageError("questions are answered together when they are about the same picture")
+        out: list[Completion] = []
+        for start in range(0, len(turns), TOGETHER):
+            out += self._together(turns[start : start + TOGETHER], most)
+        return out
+
+    def _together(self, turns: Sequence[Turn], most: int) -> list[Completion]:
+        before, cache = self._looked(turns[0].png)
+        pack = Packed(self.molmo, cache, len(turns))
+        new = [self.words(turn.text) for turn in turns]
+        said = [_Said(len(before) + len(words), most, self.tokenizer) for words in new]
+        while any(new):
+            logits = iter(pack.follow(new))
+            new = [one.take(next(logits), self.ends) if more else [] for one, more in zip(said, new, strict=True)]
+        return [one.completion() for one in said]
 
     def before(self, image: Patches | None) -> list[int]:
         """Token ids up to the words: a first token, the role where there is one, the picture."""
         role = self._ids("<|im_start|>user\n", control=True) if self.chatml else []
-        return [self.ends[0], *role, *(image.tokens if image else [])]
+        return [self.first, *role, *(image.tokens if image else [])]
 
     def words(self, text: str) -> list[int]:
         """Token ids of the words and of what makes the model answer, in the roles it was trained with."""
@@ -79,7 +94,7 @@ class MolmoChat:
         if self._kept is None or self._kept[0] != png:
             image = self._patches(png) if png else None
             before = self.before(image)
-            self._kept = png, before, self.molmo.prefill(before, [image] if image else [])[1]
+            self._kept = png, before, self.molmo.read(before, [image] if image else [])[1]
         return self._kept[1], self._kept[2].shared(1)
 
     def _ids(self, text: str, control: bool = False) -> list[int]:
@@ -93,20 +108,62 @@ class MolmoChat:
             return cut(image.convert("RGB"), self.molmo.config.crops, self.molmo.config.tokens)
 
 
-def tokenizer_of(folder: Path) -> tuple[Tokenizer, list[int]]:
-    """The tokenizer and the tokens that end an answer, that of the config first; SetupError when it is not there."""
+class _Said:
+    """An answer while it is written, the likeliest token each time."""
+
+    def __init__(self, before: int, most: int, tokenizer: Tokenizer, heard: Heard | None = None) -> None:
+        """before: tokens of the prompt."""
+        self.before, self.most, self.tokenizer, self.heard = before, most, tokenizer, heard
+        self.tokens: list[int] = []
+        self.sure, self.letters, self.ended = 0.0, 0, False
+
+    def take(self, logits: torch.Tensor, ends: Sequence[int]) -> list[int]:
+        """The token that (vocabulary,) logits like best, in a list; nothing when it ends the answer or no more may come."""
+        share = logits.float().log_softmax(0)
+        token = int(share.argmax())
+        if token in ends:
+            self.ended = True
+            return []
+        self.tokens.append(token)
+        self.sure += float(share[token])
+        self._tell()
+        return [token] if len(self.tokens) < self.most else []
+
+    def _tell(self) -> None:
+        """Passes on the letters that are new and whole: a letter may take several tokens."""
+        if self.heard and not (text := self._text()).endswith("\ufffd"):
+            self.heard(text[self.letters :])
+            self.letters = len(text)
+
+    def _text(self) -> str:
+        return str(self.tokenizer.decode(self.tokens, skip_special_tokens=False))
+
+    def completion(self) -> Completion:
+        mean = math.exp(self.sure / len(self.tokens)) if self.tokens else 1.0
+        return Completion(self._text(), self.ended, self.before + len(self.tokens), mean)
+
+
+def tokenizer_of(folder: Path) -> tuple[Tokenizer, int, list[int]]:
+    """The tokenizer, the token that begins a prompt, and those that end an answer; SetupError when it is not there."""
     path = folder / "tokenizer.json"
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
         raise SetupError(f"{str(path)!r} is no tokenizer ({error}): fetch it again") from error
-    named = None
-    config = folder / "tokenizer_config.json"
-    if config.is_file():
-        named = json.loads(config.read_text()).get("eos_token")
-        named = named.get("content") if isinstance(named, dict) else named
-    ids = [tokenizer.token_to_id(token) for token in dict.fromkeys([named, *ENDS]) if token]
+    named = _named(folder / "tokenizer_config.json")
+    ids = [tokenizer.token_to_id(token) for token in dict.fromkeys([named["eos_token"], *ENDS]) if token]
     ends = [token for token in ids if token is not None]
     if not ends:
         raise SetupError(f"{str(path)!r} has none of the tokens that end an answer: {', '.join(ENDS)}")
-    return tokenizer, ends
+    first = tokenizer.token_to_id(named["bos_token"]) if named["bos_token"] else None
+    return tokenizer, ends[0] if first is None else first, ends
+
+
+def _named(path: Path) -> dict[str, str | None]:
+    """The first and the last token by the tokenizer's config; the last stands for a first that is not named."""
+    try:
+        data = dict(json.loads(path.read_text())) if path.is_file() else {}
+    except (ValueError, TypeError) as error:
+        raise SetupError(f"{str(path)!r} cannot be read ({error}): fetch it again") from error
+    said = {name: data.get(name) for name in ("bos_token", "eos_token")}
+    return {name: token.get("content") if isinstance(token, dict) else token for name, token in said.items()}

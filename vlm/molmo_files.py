@@ -8,12 +8,11 @@ pickles. Knows names and shapes, no arithmetic. Facts: published key names of al
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -32,6 +31,8 @@ from deixis.vlm.molmo_config import (
     v2_crops,
 )
 
+WHOLE = ("VisionTower", "Pool", "DecoderLayer")
+"""Parts that are not cut in two when a model is spread over devices."""
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 LAYER = {
     "att_proj": "qkv", "self_attn.att_proj": "qkv", "self_attn.q_proj": "qkv:q", "self_attn.k_proj": "qkv:k", "self_attn.v_proj": "qkv:v",
@@ -114,15 +115,46 @@ def rows_of(place: Place, config: MolmoConfig, size: int, stored: int) -> slice:
 
 
 def load(folder: Path, dtype: str = "float32", device: str = "cpu") -> Molmo:
-    """The model of a folder in published layout; SetupError names what is missing, left over or of the wrong shape."""
+    """The model of a folder in published layout; SetupError names what is missing, left over or of the wrong shape.
+
+    device: cpu, cuda, or auto for all GPUs that are there, then the memory of the machine.
+    """
     if dtype not in DTYPES:
         raise SetupError(f"{dtype!r} is no number format for weights: {', '.join(DTYPES)}")
     config = read_config(folder)
     with torch.device("meta"):
-        model = Molmo(config)
-    model = model.to(DTYPES[dtype]).to_empty(device=device).eval().requires_grad_(False)
+        model = Molmo(config).to(DTYPES[dtype]).eval().requires_grad_(False)
+    plan = planned(model) if device == "auto" else {"": device}
+    for name, where in plan.items():
+        model.get_submodule(name).to_empty(device=where)
     fill(model, shards(folder), str(folder))
-    return model
+    return spread(model, plan)
+
+
+def planned(model: Molmo, room: dict[int | str, int] | None = None) -> dict[str, int | str]:
+    """Where each part goes, by accelerate's reckoning: numbers are GPUs. SetupError when it fits nowhere.
+
+    room: bytes to use of each device; without it, what is free.
+    """
+    try:
+        from accelerate import infer_auto_device_map
+    except ImportError as error:
+        raise SetupError(f"several GPUs need accelerate ({error}): pip install 'deixis[models]'") from error
+    plan: dict[str, int | str] = infer_auto_device_map(model, room, no_split_module_classes=list(WHOLE))
+    if "disk" in plan.values():
+        size = sum(p.numel() * p.element_size() for p in model.parameters()) / 2**30
+        raise SetupError(f"the weights take {size:.0f} GiB, more than the GPUs and the memory of this machine hold")
+    return plan
+
+
+def spread(model: Molmo, plan: Mapping[str, int | str]) -> Molmo:
+    """The model whose parts fetch what they are given onto their own device, where there is more than one."""
+    if len(set(plan.values())) < 2:
+        return model
+    from accelerate import dispatch_model
+
+    spread: Molmo = dispatch_model(model, dict(plan))
+    return spread
 
 
 def fill(model: Molmo, files: list[Path], what: str) -> None:
@@ -136,19 +168,19 @@ def fill(model: Molmo, files: list[Path], what: str) -> None:
         if place is None or parameter is None:
             extra.append(key)
             continue
+        if not value.is_floating_point() or not value.ndim:
+            wrong.append(f"{key} holds {str(value.dtype).removeprefix('torch.')}, which are no weights")
+            continue
         target = target_of(place, parameter, model.config, len(value))
-        value = (
-            value.view(target.shape)
-            if value.numel() == target.numel() and place.name.endswith(("mlp.up", "mlp.down"))
-            else value
-        )
+        if value.numel() == target.numel() and place.name.endswith(("mlp.up", "mlp.down")):
+            value = value.view(target.shape)
         if value.shape != target.shape:
             wrong.append(f"{key} is {tuple(value.shape)}, not {tuple(target.shape)}")
             continue
         target.copy_(value)
         filled[place.name] += target.numel()
     missing = [name for name, parameter in parameters.items() if filled[name] != parameter.numel()]
-    problems = [("missing", missing), ("unknown", extra), ("of another shape", wrong)]
+    problems = [("missing", missing), ("unknown", extra), ("of another shape or kind", wrong)]
     told = "; ".join(
         f"{len(some)} {word}: {', '.join(some[:5])}{' ...' if len(some) > 5 else ''}" for word, some in problems if some
     )
@@ -181,7 +213,10 @@ def shards(folder: Path) -> list[Path]:
     """The safetensors files of a folder, by its index where it has one; SetupError for pickles or a missing shard."""
     index = folder / "model.safetensors.index.json"
     if index.exists():
-        names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        try:
+            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SetupError(f"{str(index)!r} lists no weight files ({error!r}): fetch it again") from error
         gone = [name for name in names if not (folder / name).exists()]
         if gone:
             raise SetupError(
@@ -203,18 +238,34 @@ def read_config(folder: Path) -> MolmoConfig:
     """The shape that a folder's config.json describes; SetupError for another architecture."""
     path = folder / "config.json"
     try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise SetupError(f"{str(path)!r} cannot be read ({error})") from error
+        data = dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise SetupError(f"{str(path)!r} cannot be read ({error}): fetch it again") from error
     kind = data.get("model_type")
     try:
         if kind == "molmo":
             return v1_config(data)
         if kind == "molmo2":
-            return v2_config(data)
-    except (KeyError, TypeError, ValidationError) as error:
+            return _as_processed(v2_config(data), folder)
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise SetupError(f"{str(path)!r} lacks or garbles something a {kind} config has ({error!r})") from error
     raise SetupError(f"{str(path)!r} is of architecture {kind!r}, not molmo or molmo2")
+
+
+def _as_processed(config: MolmoConfig, folder: Path) -> MolmoConfig:
+    """The config with the row ends and first token of the small image that the folder's processor writes, if it says so."""
+    path = folder / "processor_config.json"
+    said: dict[str, Any] = dict(json.loads(path.read_text())) if path.is_file() else {}
+    rows = bool(said.get("image_use_col_tokens", config.crops.columns[1]))
+    small = said.get("use_single_crop_col_tokens", config.crops.columns[0])
+    crops = config.crops.model_copy(update={"columns": (rows if small is None else bool(small), rows)})
+    own = said.get("use_single_crop_start_token", True)
+    tokens = config.tokens if own else config.tokens.model_copy(update={"small_start": config.tokens.start})
+    return config.model_copy(update={"crops": crops, "tokens": tokens})
+
+
+CLIP_L = ClipTower(width=1024, heads=16, head_dim=64, hidden=4096, blocks=23, positions=577, features=(21, 14))
+"""The encoder of all v1 checkpoints, whose configs say nothing of it: OpenAI's CLIP L/14 at 336, without its last block."""
 
 
 def v1_config(data: dict[str, Any], most: int = 12) -> MolmoConfig:
@@ -225,13 +276,18 @@ def v1_config(data: dict[str, Any], most: int = 12) -> MolmoConfig:
         head_dim=data["hidden_size"] // heads, hidden=data["intermediate_size"] // 2, vocabulary=vocabulary, norm_eps=data["layer_norm_eps"],
         theta=data["rope_theta"], qkv_bias=data["qkv_bias"], qk_norm="full" if data.get("attention_layer_norm") else "none",
         norm_after=bool(data.get("norm_after")), experts=Experts(count=data["moe_num_experts"], chosen=data["moe_top_k"]) if data.get("moe_num_experts") else None,
-        tied=bool(data.get("weight_tying")),
+        tied=bool(data.get("weight_tying")), extra=data.get("additional_vocab_size") or 128,
     )  # fmt: skip
-    tower = ClipTower(width=1024, heads=16, head_dim=64, hidden=4096, blocks=23, positions=577, features=(21, 14))
+    pool = PoolConfig(
+        heads=CLIP_L.heads,
+        head_dim=CLIP_L.head_dim,
+        width=CLIP_L.width,
+        hidden=data["intermediate_size"] // 2,
+        padding=True,
+    )
     return MolmoConfig(
-        crops=v1_crops(most), tower=tower, pool=PoolConfig(heads=16, head_dim=64, width=1024, hidden=language.hidden, padding=True),
-        language=language, tokens=tokens_after(vocabulary),
-    )  # fmt: skip
+        crops=v1_crops(most), tower=CLIP_L, pool=pool, language=language, tokens=tokens_after(vocabulary)
+    )
 
 
 def tokens_after(rows: int) -> ImageTokens:

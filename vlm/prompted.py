@@ -5,14 +5,15 @@ this process (`local`), is behind `Talker`. Knows no frame (`frames`) and no syn
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from deixis.browser.errors import OutputError, UsageError
 from deixis.browser.types import Box, Candidate, Pointing, Screenshot
+from deixis.vlm.abilities import ANSWER, CLOCK, COUNT, Clock, Count, clock_in, count_in, worded
 from deixis.vlm.families import Family, read
-from deixis.vlm.frames import Frame, ModelBox, ModelPoint, Relative, prepare
+from deixis.vlm.frames import Frame, ModelBox, ModelPoint, Relative, Resize, prepare
 from deixis.vlm.points import Form, write, written_kinds
 
 SAID = 0.8
@@ -25,6 +26,10 @@ FALLBACK: tuple[Frame, Form] = (Relative(whole=1000, decimals=0), "xy_json")
 """What a model is asked for that was not trained to point, or of which no source says how it does."""
 
 
+Heard = Callable[[str], object]
+"""Is told the pieces of an answer while they come in."""
+
+
 class Turn(NamedTuple):
     """What a model is asked: words, mostly about a picture."""
 
@@ -32,6 +37,8 @@ class Turn(NamedTuple):
     png: bytes | None = None
     image_first: bool = True
     system: str | None = None
+    request: Mapping[str, object] | None = None
+    """More fields for a server's request, as the family's makers run it."""
 
 
 class Completion(NamedTuple):
@@ -53,7 +60,14 @@ class Talker(Protocol):
     at_once: int
     """Requests that it takes at the same time."""
 
-    def answer(self, turn: Turn, most: int = SHORT) -> Completion: ...
+    def answer(self, turn: Turn, most: int = SHORT, heard: Heard | None = None) -> Completion: ...
+
+
+@runtime_checkable
+class Packer(Talker, Protocol):
+    """A talker that answers several questions on one picture in less time than one after the other."""
+
+    def answer_many(self, turns: Sequence[Turn], most: int = SHORT) -> list[Completion]: ...
 
 
 class PromptedPointer:
@@ -64,24 +78,43 @@ class PromptedPointer:
         self.name, self.weights_sha256 = talker.model, talker.weights_sha256
 
     def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
-        """One request a target, in order of the targets; an answer that cannot be read costs the others nothing."""
+        """One question a target, in order of the targets; an answer that cannot be read costs the others nothing."""
+        if isinstance(self.talker, Packer) and len(targets) > 1:
+            return self._together(self.talker, screenshot, targets)
 
         def one(target: str) -> Pointing:
             try:
                 return self.point(screenshot, target)
             except OutputError as error:
-                return Pointing(target=target, point=None, model=self.name, unreadable=str(error))
+                return self._unreadable(target, error)
 
         with ThreadPoolExecutor(min(self.talker.at_once, max(1, len(targets)))) as pool:
             return list(pool.map(one, targets))
+
+    def _together(self, talker: Packer, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
+        start = time.perf_counter()
+        sent = prepare(screenshot, self.family.fit)
+        turns = [self._turn(sent.png, question_for(self.family, target)) for target in targets]
+        answers = talker.answer_many(turns)
+        seconds = (time.perf_counter() - start) / len(targets)
+        out = []
+        for target, answer in zip(targets, answers, strict=True):
+            try:
+                out.append(self._pointing(target, answer, sent.resize, seconds))
+            except OutputError as error:
+                out.append(self._unreadable(target, error))
+        return out
 
     def point(self, screenshot: Screenshot, target: str) -> Pointing:
         """One target; OutputError when the answer cannot be read."""
         start = time.perf_counter()
         sent = prepare(screenshot, self.family.fit)
         answer = self.talker.answer(self._turn(sent.png, question_for(self.family, target)))
+        return self._pointing(target, answer, sent.resize, time.perf_counter() - start)
+
+    def _pointing(self, target: str, answer: Completion, resize: Resize, seconds: float) -> Pointing:
         try:
-            found = read(answer.text, self.family, sent.resize)
+            found = read(answer.text, self.family, resize)
         except OutputError as error:
             raise (
                 error if answer.whole else OutputError(f"{self.name!r} was cut off before it named a place: {error}")
@@ -90,16 +123,35 @@ class PromptedPointer:
         box = found.places[0] if found.places and isinstance(found.places[0], Box) else None
         return Pointing(
             target=target, point=points[0] if points else None, box=box, confidence=sure if points else 0.0, found=bool(points),
-            alternatives=tuple(Candidate(point=p, confidence=sure / 2) for p in points[1:4]), seconds=time.perf_counter() - start, model=self.name,
+            alternatives=tuple(Candidate(point=p, confidence=sure / 2) for p in points[1:4]), seconds=seconds, model=self.name,
         )  # fmt: skip
 
-    def ask(self, screenshot: Screenshot, question: str) -> str:
-        """What the model says about a picture, in its own words."""
-        turn = self._turn(prepare(screenshot, self.family.fit).png, question)
-        return self.talker.answer(turn, LONG).text.strip()
+    def _unreadable(self, target: str, error: OutputError) -> Pointing:
+        return Pointing(target=target, point=None, model=self.name, unreadable=str(error))
+
+    def ask(self, screenshot: Screenshot, question: str, style: str = ANSWER, heard: Heard | None = None) -> str:
+        """What the model says about a picture, in its own words; `heard` is told them as they come."""
+        turn = self._turn(prepare(screenshot, self.family.fit).png, worded(self.family, style, question))
+        return self.talker.answer(turn, LONG, heard).text.strip()
+
+    def count(self, screenshot: Screenshot, what: str) -> Count:
+        """How many there are of something, and where each is (CSS pixels) if the model counts by pointing.
+
+        OutputError when the answer cannot be read.
+        """
+        sent = prepare(screenshot, self.family.fit)
+        answer = self.talker.answer(self._turn(sent.png, worded(self.family, COUNT, what)), LONG)
+        if not answer.whole:
+            raise OutputError(f"{self.name!r} was cut off while it counted: {answer.text[-80:]!r}")
+        return count_in(answer.text, self.family, sent.resize)
+
+    def read_clock(self, screenshot: Screenshot) -> Clock | None:
+        """The time that a clock shows; None when the model says that none does. OutputError for an unreadable answer."""
+        turn = self._turn(prepare(screenshot, self.family.fit).png, worded(self.family, CLOCK, ""))
+        return clock_in(self.talker.answer(turn, SHORT).text)
 
     def _turn(self, png: bytes, text: str) -> Turn:
-        return Turn(text, png, self.family.image_first)
+        return Turn(text, png, self.family.image_first, request=self.family.request)
 
 
 def askable(family: Family) -> Family:

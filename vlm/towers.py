@@ -32,9 +32,10 @@ class TowerBlock(nn.Module):
         batch, length, _ = x.shape
         q, k, v = self.qkv(self.norm1(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         y = F.scaled_dot_product_attention(q, k, v)  # (B, heads, N, d)
-        x = x + self.out(y.transpose(1, 2).flatten(2))
+        x = self.out(y.transpose(1, 2).flatten(2)).add_(x)
         hidden = self.up(self.norm2(x))
-        return x + self.down(quick_gelu(hidden) if self.quick else F.gelu(hidden, approximate="tanh"))
+        out: Tensor = self.down(quick_gelu(hidden) if self.quick else F.gelu(hidden, approximate="tanh"))
+        return out.add_(x)
 
 
 class VisionTower(nn.Module):
@@ -52,6 +53,11 @@ class VisionTower(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         """(B, N, patch * patch * 3) -> (B, N, width * features): outputs of the blocks the config names, joined."""
+        if patches.device.type == "cpu" and len(patches) > 1:  # one crop's numbers stay in the processor's cache
+            return torch.cat([self._seen(crop[None]) for crop in patches])
+        return self._seen(patches)
+
+    def _seen(self, patches: Tensor) -> Tensor:
         x = self.embed(patches)
         if self.token is not None:
             x = torch.cat([self.token.expand(len(x), 1, -1), x], 1)
