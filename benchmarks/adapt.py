@@ -22,9 +22,52 @@ from deixis.benchmarks.evaluate import Pair, ask, rate
 from deixis.benchmarks.validation import datasette
 
 FAMILY = "datasette"
-SUBJECTS = "rivers engines recipes bridges planets books rooms trains mountains stations gardens concerts".split()
-COLUMNS = "label owner length colour year region weight country opened rating code remark".split()
-VALUES = "amber north cedar Lisbon quiet Monday copper harbour Ingrid seven velvet 1874 12.5 open Marta closed".split()
+SUBJECTS = [
+    "rivers",
+    "engines",
+    "recipes",
+    "bridges",
+    "planets",
+    "books",
+    "rooms",
+    "trains",
+    "mountains",
+    "stations",
+    "gardens",
+    "concerts",
+]
+COLUMNS = [
+    "label",
+    "owner",
+    "length",
+    "colour",
+    "year",
+    "region",
+    "weight",
+    "country",
+    "opened",
+    "rating",
+    "code",
+    "remark",
+]
+VALUES = [
+    "amber",
+    "north",
+    "cedar",
+    "Lisbon",
+    "quiet",
+    "Monday",
+    "copper",
+    "harbour",
+    "Ingrid",
+    "seven",
+    "velvet",
+    "1874",
+    "12.5",
+    "open",
+    "Marta",
+    "closed",
+]
 
 
 def other_database(file: Path) -> None:
@@ -36,7 +79,9 @@ def other_database(file: Path) -> None:
             columns = rng.sample(COLUMNS, rng.randint(3, 6))
             db.execute(f"create table {subject} (id integer primary key, {', '.join(f'{c} text' for c in columns)})")
             marks = ",".join("?" * len(columns))
-            rows = [[" ".join(rng.sample(VALUES, rng.randint(1, 2))) for _ in columns] for _ in range(rng.randint(5, 60))]
+            rows = [
+                [" ".join(rng.sample(VALUES, rng.randint(1, 2))) for _ in columns] for _ in range(rng.randint(5, 60))
+            ]
             db.executemany(f"insert into {subject}({','.join(columns)}) values ({marks})", rows)
 
 
@@ -70,7 +115,10 @@ def main() -> None:
     for name, value in rates.items():
         print(f"{name:7} {value.rate:6.1%} ± {value.stderr:5.1%} (n={value.n})")
     print(f"gain    {gains.mean():+6.1%} ± {spread:5.1%}")
-    figures = {name: value.model_dump() for name, value in rates.items()} | {"gain": float(gains.mean()), "stderr": spread}
+    figures = {name: value.model_dump() for name, value in rates.items()} | {
+        "gain": float(gains.mean()),
+        "stderr": spread,
+    }
     (args.out / "adapt.json").write_text(json.dumps(figures, indent=1) + "\n")
 
 

@@ -29,7 +29,9 @@ def sighted(lines: list[tuple[str, Box]], elements: list[Box], role: str = "butt
     """What the rest of the model may have found; looks are random but the same for the same box."""
     roles = tuple(float(name == role) for name in ROLES)
     boxes = [box for _, box in lines] + elements
-    looks = [torch.randn(2 * SMALL.connector.width, generator=torch.Generator().manual_seed(int(sum(box)))) for box in boxes]
+    looks = [
+        torch.randn(2 * SMALL.connector.width, generator=torch.Generator().manual_seed(int(sum(box)))) for box in boxes
+    ]
     return Sighted(
         [written(text, box) for text, box in lines], [Element(box, 0.9, roles) for box in elements],
         torch.zeros(len(elements), SMALL.symbols.meaning), torch.stack(looks),

@@ -22,7 +22,12 @@ def said_of_lines(wanted: finder.LineTargets) -> Maps:
 
 
 def test_lines_come_back_as_they_are() -> None:
-    boxes = [(40.0, 30.0, 200.0, 46.0), (40.0, 48.0, 160.0, 64.0), (300.0, 30.0, 420.0, 66.0), (40.0, 200.0, 60.0, 211.0)]
+    boxes = [
+        (40.0, 30.0, 200.0, 46.0),
+        (40.0, 48.0, 160.0, 64.0),
+        (300.0, 30.0, 420.0, 66.0),
+        (40.0, 200.0, 60.0, 211.0),
+    ]
     found = finder.lines(said_of_lines(finder.line_targets(boxes, [], (H, W))))
     assert len(found) == len(boxes)
     for box in boxes:
@@ -31,7 +36,9 @@ def test_lines_come_back_as_they_are() -> None:
 
 
 def test_columns_that_are_not_joined_are_two_lines() -> None:
-    found = finder.lines(said_of_lines(finder.line_targets([(40.0, 32.0, 100.0, 48.0), (104.0, 32.0, 200.0, 48.0)], [], (H, W))))
+    found = finder.lines(
+        said_of_lines(finder.line_targets([(40.0, 32.0, 100.0, 48.0), (104.0, 32.0, 200.0, 48.0)], [], (H, W)))
+    )
     assert len(found) == 2
 
 

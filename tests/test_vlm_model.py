@@ -30,7 +30,9 @@ def model() -> Nano:
 @pytest.fixture(scope="module")
 def things() -> Things:
     rows = [("Alice", 20), ("Bob", 60)]
-    lines = [(name, (20.0, y, 60.0, y + 16.0)) for name, y in rows] + [("Edit", (200.0, y, 230.0, y + 16.0)) for _, y in rows]
+    lines = [(name, (20.0, y, 60.0, y + 16.0)) for name, y in rows] + [
+        ("Edit", (200.0, y, 230.0, y + 16.0)) for _, y in rows
+    ]
     return gathered(sighted(lines, [(195.0, y - 4.0, 236.0, y + 20.0) for _, y in rows]))
 
 
@@ -65,7 +67,11 @@ def test_questions_do_not_see_one_another(model: Nano, things: Things) -> None:
 
 
 def test_the_order_of_things_does_not_matter(model: Nano) -> None:
-    lines = [("Save", (10.0, 10.0, 50.0, 26.0)), ("Cancel", (100.0, 10.0, 150.0, 26.0)), ("Help", (10.0, 60.0, 50.0, 76.0))]
+    lines = [
+        ("Save", (10.0, 10.0, 50.0, 26.0)),
+        ("Cancel", (100.0, 10.0, 150.0, 26.0)),
+        ("Help", (10.0, 60.0, 50.0, 76.0)),
+    ]
     one, other = gathered(sighted(lines, [])), gathered(sighted(lines[::-1], []))
     said = []
     for things in (one, other):
@@ -78,7 +84,11 @@ def test_words_belong_to_their_line_and_to_the_elements_around_it(things: Things
     assert things.texts == ["Alice", "Bob", "Edit", "Edit", "Edit", "Edit"] and things.lines == 4
     pairs = sorted(zip(*things.owners.tolist(), strict=True))
     assert pairs == [(0, 0), (1, 1), (2, 2), (3, 3), (4, 2), (5, 3)]
-    assert all(box == words.box for box, words in zip(things.word_boxes.tolist(), things.words, strict=True) for box in [tuple(box)])
+    assert all(
+        box == words.box
+        for box, words in zip(things.word_boxes.tolist(), things.words, strict=True)
+        for box in [tuple(box)]
+    )
 
 
 def test_how_things_lie_is_told_from_the_first_to_the_second() -> None:

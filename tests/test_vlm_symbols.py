@@ -20,7 +20,10 @@ def cross(size: int, ink: str, ground: str, frame: str = "") -> Image.Image:
     return image
 
 
-@pytest.mark.parametrize(("size", "ink", "ground", "frame"), [(16, "white", "black", ""), (48, "#07c", "#fff", ""), (24, "black", "#eee", "#999")])
+@pytest.mark.parametrize(
+    ("size", "ink", "ground", "frame"),
+    [(16, "white", "black", ""), (48, "#07c", "#fff", ""), (24, "black", "#eee", "#999")],
+)
 def test_a_drawing_is_the_same_wherever_it_stands(size: int, ink: str, ground: str, frame: str) -> None:
     plain, other = drawing_of(cross(24, "black", "white")), drawing_of(cross(size, ink, ground, frame))
     assert plain is not None and other is not None and plain.shape == (SIZE, SIZE)
@@ -37,5 +40,9 @@ def test_examples_are_seen_as_drawings_again() -> None:
     ink = np.zeros((LARGE, LARGE), np.uint8)
     ink[20:44, 28:36] = ink[28:36, 20:44] = 255  # a plus
     found = [drawing_of(seen_as(ink, Random(k))) for k in range(30)]
-    middles = [drawing[SIZE // 2 - 4 : SIZE // 2 + 4, SIZE // 2 - 4 : SIZE // 2 + 4].mean() for drawing in found if drawing is not None]
+    middles = [
+        drawing[SIZE // 2 - 4 : SIZE // 2 + 4, SIZE // 2 - 4 : SIZE // 2 + 4].mean()
+        for drawing in found
+        if drawing is not None
+    ]
     assert len(middles) >= 28 and np.mean(middles) > 0.7

@@ -140,7 +140,11 @@ def test_namesakes_are_counted_in_reading_order() -> None:
 
 
 def test_an_element_and_what_is_written_on_it_are_one_place() -> None:
-    things = gathered(sighted([("Save", (20.0, 20.0, 60.0, 36.0)), ("Help me", (200.0, 20.0, 260.0, 36.0))], [(10.0, 10.0, 70.0, 46.0)]))
+    things = gathered(
+        sighted(
+            [("Save", (20.0, 20.0, 60.0, 36.0)), ("Help me", (200.0, 20.0, 260.0, 36.0))], [(10.0, 10.0, 70.0, 46.0)]
+        )
+    )
     places = places_of(things, np.array([0.0, 0.0, 0.4]), np.array([0.3, 0.15, 0.15]), 0.9)
     assert places[0].mass == pytest.approx(0.63) and places[0].box.x0 == 10
     assert places[1].mass == pytest.approx(0.27) and places[1].box.x1 == 260  # both of its words
@@ -183,7 +187,11 @@ def test_only_the_part_that_is_trained_changes(screens: Path, tmp_path: Path) ->
     trainer = Trainer(tmp_path / "out", Nano(SMALL), Small(screens, drawn(screens, tmp_path)), 1e-3)
     before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
     trainer.learn(next(iter(trainer.stage.examples(0))), 1e-3)
-    changed = {name.split(".")[0] for name, tensor in trainer.model.state_dict().items() if not torch.equal(tensor, before[name])}
+    changed = {
+        name.split(".")[0]
+        for name, tensor in trainer.model.state_dict().items()
+        if not torch.equal(tensor, before[name])
+    }
     assert changed == {"decoder"}
 
 
@@ -230,12 +238,21 @@ def test_people_do_not_say_to_training_what_they_say_to_the_benchmark() -> None:
 
 
 def test_targets_are_the_words_and_elements_whose_middle_is_inside() -> None:
-    things = gathered(sighted([("Open file", (20.0, 20.0, 100.0, 36.0))], [(10.0, 10.0, 140.0, 46.0), (300.0, 10.0, 340.0, 40.0)]))
+    things = gathered(
+        sighted([("Open file", (20.0, 20.0, 100.0, 36.0))], [(10.0, 10.0, 140.0, 46.0), (300.0, 10.0, 340.0, 40.0)])
+    )
     inside, gone = ask.Ask("open it", ((10.0, 10.0, 60.0, 46.0),), "button"), ask.Ask("no", (), "absent", True)
     made: Example = example(things, [inside, gone], SMALL.decoder)
     assert made.words.tolist() == [[True, False], [False, False]]  # "file" lies to the right of the box
-    assert made.things.tolist() == [[False, False, False], [False, False, False]] and made.absent.tolist() == [False, True]
-    assert example(things, [inside._replace(boxes=((0.0, 0.0, 150.0, 50.0),))], SMALL.decoder).things[0].tolist() == [False, True, False]
+    assert made.things.tolist() == [[False, False, False], [False, False, False]] and made.absent.tolist() == [
+        False,
+        True,
+    ]
+    assert example(things, [inside._replace(boxes=((0.0, 0.0, 150.0, 50.0),))], SMALL.decoder).things[0].tolist() == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_examples_ask_of_what_is_there(screens: Path, tmp_path: Path) -> None:
@@ -250,7 +267,10 @@ def test_examples_ask_of_what_is_there(screens: Path, tmp_path: Path) -> None:
 
 def test_roles_are_those_of_the_collector() -> None:
     script = (Path(__file__).parents[1] / "vlm" / "collect.js").read_text()
-    assert all(f'"{role}"' in script for role in ROLES) and questions.bucket("Save", 64) == questions.bucket("save", 64) > 0
+    assert (
+        all(f'"{role}"' in script for role in ROLES)
+        and questions.bucket("Save", 64) == questions.bucket("save", 64) > 0
+    )
 
 
 def test_calibration_brings_confidence_to_the_rate_of_hits() -> None:

@@ -188,7 +188,10 @@ class Decoder(nn.Module):
         self.pair = nn.Sequential(nn.Linear(PAIR, own.relation), nn.GELU(), nn.Linear(own.relation, own.relation))
         self.embed = nn.Embedding(own.buckets, dim)
         self.position = nn.Embedding(own.max_words + 1, dim)
-        self.word, self.word_spell = nn.Linear(meaning.WIDTH, dim, bias=False), nn.Linear(spelling.SIZE, dim, bias=False)
+        self.word, self.word_spell = (
+            nn.Linear(meaning.WIDTH, dim, bias=False),
+            nn.Linear(spelling.SIZE, dim, bias=False),
+        )
         self.wholes = nn.Linear(2 * meaning.WIDTH, dim)
         self.layers = nn.ModuleList(Layer(own) for _ in range(own.layers))
         self.norm, self.thing_norm = RmsNorm(dim), RmsNorm(dim)
@@ -229,7 +232,9 @@ class Decoder(nn.Module):
         x = torch.cat([x, self.wholes(asked.whole.flatten(1))[:, None]], 1) + self.position.weight[: count + 1]
         likeness = asked.codes @ screen.tokens.codes.T  # (Q, N, W)
         written = self._written(likeness, screen.tokens, len(screen.states))  # (Q, N, T)
-        signs = torch.stack([written, ((written - SHARP) / (1 - SHARP)).clamp(min=0) ** 2, (written > 0.97).float()], -1)
+        signs = torch.stack(
+            [written, ((written - SHARP) / (1 - SHARP)).clamp(min=0) ** 2, (written > 0.97).float()], -1
+        )
         signs = F.pad(signs, (0, 0, 0, 0, 0, 1))  # the last token is no word
         mask = torch.full((count + 1, count + 1), float("-inf")).triu(1)[None, None]
         mask = mask + F.pad(~there * -1e4, (0, 1))[:, None, None]

@@ -95,7 +95,9 @@ def lines(maps: Maps) -> list[tuple[float, float, float, float]]:
     return found[:MOST_LINES]
 
 
-def _joined(said: np.ndarray, written: np.ndarray, rows: np.ndarray, columns: np.ndarray, middle: np.ndarray) -> list[int]:
+def _joined(
+    said: np.ndarray, written: np.ndarray, rows: np.ndarray, columns: np.ndarray, middle: np.ndarray
+) -> list[int]:
     """The group of every written half cell: neighbours on a row that are said to be joined, rows that agree on the middle."""
     number = np.full(written.shape, -1)
     number[rows, columns] = np.arange(len(rows))

@@ -48,7 +48,9 @@ class MeaningEncoder:
         stored = load_file(weights)
         self.dtype = precision.fastest()
         self.w = {
-            name: (value.float() * stored[name + ".scale"][:, None] if value.dtype == torch.int8 else value).to(self.dtype)
+            name: (value.float() * stored[name + ".scale"][:, None] if value.dtype == torch.int8 else value).to(
+                self.dtype
+            )
             for name, value in stored.items()
             if not name.endswith(".scale")
         }
@@ -60,8 +62,11 @@ class MeaningEncoder:
         return F.layer_norm(x, (WIDTH,), self.w[name + ".weight"], self.w[name + ".bias"], 1e-12)
 
     @torch.no_grad()
-    @torch.autocast("cpu", enabled=False)
     def encode(self, texts: list[str]) -> Meanings:
+        with torch.autocast("cpu", enabled=False):  # the weights have their format already
+            return self._encode(texts)
+
+    def _encode(self, texts: list[str]) -> Meanings:
         rows = self.tokenizer.encode_batch(texts)
         ids = torch.tensor([row.ids for row in rows])
         there = torch.tensor([row.attention_mask for row in rows])

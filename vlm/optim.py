@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
+
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
     """(rows, columns) -> a matrix of the same row and column space whose singular values are all near 1."""
     a, b, c = COEFFICIENTS
@@ -61,7 +62,15 @@ class Muon(torch.optim.Optimizer):
 
 def _inner(name: str, parameter: Tensor) -> bool:
     """Whether Muon is for it: a dense matrix or convolution that is neither an embedding nor a small head."""
-    heads = ("embed.weight", "position.weight", "kind.weight", "gone.", "decoder.match", "relation.", "connector.elements")
+    heads = (
+        "embed.weight",
+        "position.weight",
+        "kind.weight",
+        "gone.",
+        "decoder.match",
+        "relation.",
+        "connector.elements",
+    )
     return (
         parameter.ndim >= 2
         and parameter.flatten(1).shape[1] > 40

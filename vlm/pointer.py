@@ -156,7 +156,7 @@ class NanoPointer:
     def _pointing(self, target: str, places: Sequence[Place], seconds: float) -> Pointing:
         candidates = [Candidate(point=p.point, confidence=self._calibrated(p.mass)) for p in places]
         if not candidates:
-            return Pointing(target=target, confidence=0.0, found=False, seconds=seconds, model=self.name)
+            return Pointing(target=target, point=None, confidence=0.0, found=False, seconds=seconds, model=self.name)
         first = candidates[0]
         return Pointing(
             target=target, point=first.point, box=places[0].box, confidence=first.confidence,
@@ -190,7 +190,11 @@ def places_of(things: Things, elements: np.ndarray, words: np.ndarray, there: fl
 
     Words that stand together are one place; so are an element and what is written on it.
     """
-    found = [_place(things.boxes[i].tolist(), float(elements[i]), i) for i in np.argsort(-elements)[: 2 * NAMESAKES] if i >= things.lines]
+    found = [
+        _place(things.boxes[i].tolist(), float(elements[i]), i)
+        for i in np.argsort(-elements)[: 2 * NAMESAKES]
+        if i >= things.lines
+    ]
     found += _written(things, words)
     found.sort(key=lambda place: -place.mass)
     merged: list[Place] = []

@@ -23,6 +23,7 @@ LONGEST = 1280
 TOGETHER = 64
 """Lines whose widths differ by less than this many pixels of a strip are read together."""
 
+
 class Along(nn.Module):
     """Residual depth-wise convolution along the line."""
 

@@ -48,11 +48,17 @@ def margined(box: Box, scale: float) -> tuple[int, int, int, int]:
     return round((x0 - 3) * scale), round((y0 - 1) * scale), round((x1 + 3) * scale), round((y1 + 1) * scale)
 
 
-def draw(model: Nano, picture: Image.Image, elements: Sequence[Element], lines: torch.Tensor, scale: float) -> torch.Tensor:
+def draw(
+    model: Nano, picture: Image.Image, elements: Sequence[Element], lines: torch.Tensor, scale: float
+) -> torch.Tensor:
     """(E, M) what is drawn on elements on which nothing, or next to nothing, is written; 0 on the others."""
     out = torch.zeros(len(elements), model.config.symbols.meaning)
     boxes = torch.tensor([element.box for element in elements]).view(-1, 4)
-    wide = (lines[:, 2] - lines[:, 0] > 1.6 * (lines[:, 3] - lines[:, 1])) if len(lines) else torch.zeros(0, dtype=torch.bool)
+    wide = (
+        (lines[:, 2] - lines[:, 0] > 1.6 * (lines[:, 3] - lines[:, 1]))
+        if len(lines)
+        else torch.zeros(0, dtype=torch.bool)
+    )
     written = (inside(boxes, lines) & wide).any(1).tolist() if len(lines) else [False] * len(elements)
     places, drawings = [], []
     for number, (x0, y0, x1, y1) in enumerate(boxes.tolist()):

@@ -73,7 +73,9 @@ def fitted(ink: np.ndarray) -> np.ndarray:
     inner = SIZE - 2 * MARGIN
     scale = inner / max(ink.shape)
     size = max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale))
-    small = Image.fromarray(np.uint8(ink * 255)).resize(size, Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX)
+    small = Image.fromarray(np.uint8(ink * 255)).resize(
+        size, Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
+    )
     out = np.zeros((SIZE, SIZE), np.float32)
     top, left = (SIZE - size[1]) // 2, (SIZE - size[0]) // 2
     out[top : top + size[1], left : left + size[0]] = np.asarray(small, np.float32) / 255

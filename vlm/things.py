@@ -106,19 +106,20 @@ def gathered(seen: Sighted) -> Things:
     """Tokens of what was found."""
     lines = torch.tensor([line.box for line in seen.lines]).view(-1, 4)
     elements = torch.tensor([element.box for element in seen.elements]).view(-1, 4)
-    words, pairs = [], []
+    words: list[Word] = []
+    pairs: list[tuple[int, int]] = []
     for number, line in enumerate(seen.lines):
         pairs += [(number, len(words) + k) for k in range(len(line.words))]
         words += line.words
     holding = inside(elements, lines)
     texts = [line.text for line in seen.lines]
     of_line: dict[int, list[int]] = {}
-    for line, word in pairs:
-        of_line.setdefault(line, []).append(word)
+    for owner, word in pairs:
+        of_line.setdefault(owner, []).append(word)
     for number, row in enumerate(holding):
         members = torch.nonzero(row)[:, 0].tolist()
-        pairs += [(len(lines) + number, word) for line in members for word in of_line.get(line, ())]
-        texts.append(" ".join(seen.lines[line].text for line in members))
+        pairs += [(len(lines) + number, word) for member in members for word in of_line.get(member, ())]
+        texts.append(" ".join(seen.lines[member].text for member in members))
     flags = [flags_of(line.sure, bool(line.text)) for line in seen.lines]
     flags += [
         flags_of(element.sure, bool(text), element.roles, bool(drawn.any()))

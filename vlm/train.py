@@ -97,7 +97,9 @@ class Trainer:
 
     def run(self, minutes: float, workers: int = 1) -> None:
         """Trains for some minutes: short warm-up, constant, linear fall."""
-        loader = iter(DataLoader(self.stage.examples(self.steps), batch_size=None, num_workers=workers, prefetch_factor=4))
+        loader = iter(
+            DataLoader(self.stage.examples(self.steps), batch_size=None, num_workers=workers, prefetch_factor=4)
+        )
         mean: dict[str, float] = {}
         start = seen = time.monotonic()
         first = self.steps
@@ -139,10 +141,14 @@ def adapt(pages: str, start: Path, out: Path, minutes: float, count: int, rate: 
     screens = out / "pages"
     taken = pages_of(pages, screens, count)
     if not any(screens.glob("*.json")):
-        raise UsageError(f"no page of {pages!r} could be opened: is the server running, and may it be read without logging in?")
+        raise UsageError(
+            f"no page of {pages!r} could be opened: is the server running, and may it be read without logging in?"
+        )
     left = minutes - (time.monotonic() - began) / 60
     if left < 0.05:
-        raise UsageError(f"{minutes:g} minutes went by while pages were collected: give --minutes more, or --count less")
+        raise UsageError(
+            f"{minutes:g} minutes went by while pages were collected: give --minutes more, or --count less"
+        )
     run(Sight(screens, None, 8), start, out / "see", left * SEEING_SHARE, rate * CALM)
     seen = out / "see" / checkpoint.EMBEDDED
     stage = Relating(screens, seen, None, None, out, 6)

@@ -7,7 +7,7 @@ wrongly. So a few thousand screens serve for millions of questions.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from random import Random
@@ -99,7 +99,12 @@ class Sheet:
     """A screen's things and its description (collect.js), both about to be changed alike."""
 
     def __init__(self, seen: Sighted, screen: dict[str, Any]) -> None:
-        self.lines, self.elements, self.drawn, self.looks = list(seen.lines), seen.elements, seen.drawn.clone(), seen.looks
+        self.lines, self.elements, self.drawn, self.looks = (
+            list(seen.lines),
+            seen.elements,
+            seen.drawn.clone(),
+            seen.looks,
+        )
         self.els = [dict(element) for element in screen["els"]]
         self.words: list[Any] = list(screen["words"])
         self.asks: list[ask.Ask] = []
@@ -124,7 +129,9 @@ class Sheet:
             if len(runs) != 1 or len(scene.groups.get(fold(names[0]), ())) != 1 or len(names[0].split()) > 5:
                 continue
             fit = overlaps(np.array(runs[0].box), boxes)
-            choice = rng.choice([w for w in rng.sample(known, min(12, len(known))) if matching(w.role, element["role"])] or [known[0]])
+            choice = rng.choice(
+                [w for w in rng.sample(known, min(12, len(known))) if matching(w.role, element["role"])] or [known[0]]
+            )
             if fit.max() < 0.4 or fold(choice.label) in taken or not matching(choice.role, element["role"]):
                 continue
             taken.add(fold(choice.label))
@@ -206,7 +213,7 @@ class Example(NamedTuple):
     """(Q, T) bool: elements whose middle is in the target"""
     words: Tensor
     """(Q, W) bool: words whose middle is"""
-    count: int
+    lines: int
     """How many things are lines; they come first."""
     anchors: Tensor
     """(Q, T) bool: things that tell the target apart; none where the question names none"""
@@ -303,7 +310,7 @@ class Examples(IterableDataset[list[Example]]):
 class Relating:
     """Stage `relate`."""
 
-    parts = RELATING
+    parts: Sequence[str] = RELATING
 
     def __init__(
         self, screens: Path, weights: Path, packages: Path | None, synonyms: Path | None, out: Path, size: int
@@ -336,7 +343,7 @@ class Relating:
 
 def loss_of(one: Example, answers: Answers) -> tuple[Tensor, list[bool]]:
     """Where it is, whether it is there, what tells it apart; and which questions were answered rightly."""
-    things, words = shares(answers, one.tokens, one.count)
+    things, words = shares(answers, one.tokens, one.lines)
     both, right = torch.cat([things, words], 1), torch.cat([one.things, one.words], 1)
     seen = right.any(1)
     gone = F.binary_cross_entropy_with_logits(answers.absent, one.absent.float())

@@ -3,7 +3,7 @@
 Lines are cut with margins that are never quite right, as they are when the model finds them itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -139,7 +139,7 @@ def batch_of(lines: list[tuple[Image.Image, str]]) -> Lines:
 class Reading:
     """Stage `read`."""
 
-    parts = READING
+    parts: Sequence[str] = READING
 
     def __init__(self, screens: Path | None, fonts: Path | None, lines: int) -> None:
         self.screens, self.fonts, self.lines = screens, fonts, lines

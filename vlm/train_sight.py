@@ -1,5 +1,6 @@
 """What the encoder and the connector learn: where lines of text and elements are. See `train`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from deixis.vlm.connector import Maps
 from deixis.vlm.data import Part, Parts
 from deixis.vlm.model import SEEING, Nano
 
-
 STEM_EVERY = 4
 """Steps from one in which the stem learns to the next: it is half of the work, and knows letters already."""
 
@@ -21,7 +21,7 @@ STEM_EVERY = 4
 class Sight:
     """Stage `see`."""
 
-    parts = SEEING
+    parts: Sequence[str] = SEEING
 
     def __init__(self, screens: Path, fonts: Path | None, tiles: int) -> None:
         self.screens, self.fonts, self.tiles, self.count = screens, fonts, tiles, 0

@@ -96,7 +96,7 @@ def load(packages: Path, folder: Path) -> Drawings:
             names.append(list(called))
         for glyph, words in GLYPHS.items():
             for font in FONTS:
-                pictures.append(f'<span style="font:52px/1 \'{font}\'">{escape(glyph)}</span>')
+                pictures.append(f"<span style=\"font:52px/1 '{font}'\">{escape(glyph)}</span>")
                 names.append(words.split("|"))
         bank = sorted({name for row in names for name in row}, key=len)  # of one length: less padding
         vectors = torch.cat([meaning.shared().encode(bank[i : i + 256]).whole for i in range(0, len(bank), 256)])
@@ -121,7 +121,12 @@ def seen_as(ink: np.ndarray, rng: Random) -> Image.Image:
     size = rng.choice([12, 14, 16, 16, 18, 20, 20, 24, 24, 28, 32, 40, 48])
     size = round(size * LARGE / 52)
     shape = size, max(6, round(size * rng.uniform(0.92, 1.08)))
-    shade = np.asarray(image.resize(shape, Image.Resampling.BOX if rng.random() < 0.6 else Image.Resampling.BICUBIC), np.float32) / 255
+    shade = (
+        np.asarray(
+            image.resize(shape, Image.Resampling.BOX if rng.random() < 0.6 else Image.Resampling.BICUBIC), np.float32
+        )
+        / 255
+    )
     edge = rng.randint(0, 8)
     shade = np.pad(shade, ((edge + rng.randint(0, 2), edge), (edge, edge + rng.randint(0, 2))))[..., None]
     dark = rng.random() < 0.3
@@ -148,7 +153,8 @@ class Batches(IterableDataset[Batch]):
         rng = Random(self.seed)
         known = self.drawings
         while True:
-            chosen, pictures = [], []
+            chosen: list[int] = []
+            pictures: list[np.ndarray] = []
             while len(chosen) < self.size:
                 number = rng.choice(self.frequent) if rng.random() < 0.35 else rng.randrange(len(known.names))
                 drawing = drawing_of(seen_as(known.pixels[number], rng))
@@ -175,7 +181,7 @@ def _counts(drawings: Drawings) -> dict[int, int]:
 class Drawing:
     """Stage `draw`."""
 
-    parts = DRAWING
+    parts: Sequence[str] = DRAWING
 
     def __init__(self, packages: Path, folder: Path, size: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -193,7 +199,9 @@ class Drawing:
         any_of = (logp + batch.right.clamp(min=1e-9).log()).logsumexp(1).clamp(max=0)
         # The other way round: each name of the batch is told which drawings it fits.
         wanted = batch.right.sum(0) > 0
-        back = (logits[:, wanted].log_softmax(0) + batch.right[:, wanted].clamp(min=1e-9).log()).logsumexp(0).clamp(max=0)
+        back = (
+            (logits[:, wanted].log_softmax(0) + batch.right[:, wanted].clamp(min=1e-9).log()).logsumexp(0).clamp(max=0)
+        )
         loss = -(0.5 * any_of + 0.5 * (logp * shares).sum(1)).mean() - 0.3 * back.mean()
         best = logits.argmax(1, keepdim=True)
         return loss, {"named": (batch.right.gather(1, best) > 0).float().mean().item()}
