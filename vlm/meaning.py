@@ -20,8 +20,6 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from deixis.vlm import precision
-
 WIDTH, LAYERS, HEADS = 384, 6, 12
 WEIGHTS, VOCABULARY = Path(__file__).with_name("meaning.safetensors"), Path(__file__).with_name("meaning.json")
 MAX_PIECES = 64
@@ -46,11 +44,8 @@ class MeaningEncoder:
         self.tokenizer.enable_truncation(MAX_PIECES)
         self.tokenizer.enable_padding()
         stored = load_file(weights)
-        self.dtype = precision.fastest()
         self.w = {
-            name: (value.float() * stored[name + ".scale"][:, None] if value.dtype == torch.int8 else value).to(
-                self.dtype
-            )
+            name: value.float() * stored[name + ".scale"][:, None] if value.dtype == torch.int8 else value.float()
             for name, value in stored.items()
             if not name.endswith(".scale")
         }
@@ -63,7 +58,7 @@ class MeaningEncoder:
 
     @torch.no_grad()
     def encode(self, texts: list[str]) -> Meanings:
-        with torch.autocast("cpu", enabled=False):  # the weights have their format already
+        with torch.autocast("cpu", enabled=False):  # for every shape that it has not met bfloat16 needs new kernels
             return self._encode(texts)
 
     def _encode(self, texts: list[str]) -> Meanings:
@@ -73,7 +68,7 @@ class MeaningEncoder:
         table = self.w["embeddings.position_embeddings.weight"]
         x = self.w["embeddings.word_embeddings.weight"][ids] + table[: ids.shape[1]]
         x = self.norm(x + self.w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
-        mask = ((1.0 - there[:, None, None].float()) * -1e4).to(self.dtype)
+        mask = (1.0 - there[:, None, None].float()) * -1e4
         for i in range(LAYERS):
             layer = f"encoder.layer.{i}."
             q, k, v = (
@@ -84,7 +79,7 @@ class MeaningEncoder:
             x = self.norm(x + self.linear(y, layer + "attention.output.dense"), layer + "attention.output.LayerNorm")
             y = self.linear(F.gelu(self.linear(x, layer + "intermediate.dense")), layer + "output.dense")
             x = self.norm(x + y, layer + "output.LayerNorm")
-        share, x = there[..., None].float(), x.float()
+        share = there[..., None].float()
         whole = F.normalize((x * share).sum(1) / share.sum(1), dim=-1)
         return Meanings(whole, x, [row.offsets for row in rows])
 

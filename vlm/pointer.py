@@ -125,8 +125,10 @@ class NanoPointer:
 
     def _seen(self, key: str, whole: Image.Image, image: Image.Image) -> Kept:
         """whole: the picture in its own resolution; image: at one pixel per CSS pixel."""
-        with torch.inference_mode(), precision.running(self.dtype):
-            things = gathered(sight.look(self.model, whole, image))
+        with torch.inference_mode():
+            with precision.running(self.dtype):
+                things = gathered(sight.look(self.model, whole, image))
+            # The decoder stays in float32: every screen has another shape, and bfloat16 needs new kernels for each.
             return Kept(key, things, self.model.decoder.screen(questions.tokens_of(things)))
 
     def _places(self, kept: Kept, targets: Sequence[str]) -> list[list[Place]]:
@@ -150,7 +152,7 @@ class NanoPointer:
 
     def answers(self, kept: Kept, targets: Sequence[str]) -> Answers:
         """What the model says of targets on a screen, before places are chosen; no gradients."""
-        with torch.inference_mode(), precision.running(self.dtype):
+        with torch.inference_mode():
             return self.model.answer(kept.screen, questions.asked(targets, kept.things, self.model.config.decoder))
 
     def _pointing(self, target: str, places: Sequence[Place], seconds: float) -> Pointing:

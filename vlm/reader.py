@@ -20,8 +20,8 @@ HEIGHT = 32
 STEP = 4
 """Pixels of a strip per output."""
 LONGEST = 1280
-TOGETHER = 64
-"""Lines whose widths differ by less than this many pixels of a strip are read together."""
+TOGETHER, AT_ONCE = 64, 8
+"""Widths of strips are rounded up to so many pixels, and so many are read at once."""
 
 
 class Along(nn.Module):
@@ -114,17 +114,22 @@ def encode(text: str, symbols: str) -> list[int]:
 
 
 def read(model: Strips, lines: Sequence[Image.Image]) -> list[Line]:
-    """The text of each picture of a line. Lines of about one width are read together: kernels are made anew for every
-    width they have not met."""
+    """The text of each picture of a line.
+
+    They are read by so many at once, those of about one width together: bfloat16's kernels are made anew for every shape
+    that they have not met, so there must be few.
+    """
     strips = [strip_of(line) for line in lines]
-    groups: dict[int, list[int]] = {}
-    for i, strip in enumerate(strips):
-        groups.setdefault(-(-strip.shape[-1] // TOGETHER) * TOGETHER, []).append(i)
+    order = sorted(range(len(strips)), key=lambda i: strips[i].shape[-1])
     out = [Line("", (), ())] * len(lines)
-    for width, group in groups.items():
-        batch = torch.stack([F.pad(strips[i], (0, width - strips[i].shape[-1]), value=-1.0) for i in group])
+    for start in range(0, len(order), AT_ONCE):
+        group = order[start : start + AT_ONCE]
+        width = -(-strips[group[-1]].shape[-1] // TOGETHER) * TOGETHER
+        batch = torch.full((AT_ONCE, 1, HEIGHT, width), -1.0)
+        for row, i in enumerate(group):
+            batch[row, :, :, : strips[i].shape[-1]] = strips[i]
         with torch.inference_mode():
             logits = model(batch).float()
-        for i, row in zip(group, logits, strict=True):
+        for i, row in zip(group, logits, strict=False):
             out[i] = decode(row[: strips[i].shape[-1] // STEP], model.config.symbols)
     return out

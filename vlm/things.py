@@ -139,6 +139,8 @@ def flags_of(sure: float, written: bool, roles: Sequence[float] = (), drawn: boo
     return [float(not element), float(element), sure, float(written), float(drawn), 1.0, *(roles or [0.0] * len(ROLES))]
 
 
+REMEMBERED = 60_000
+"""Meanings of labels that are kept: 46 MB."""
 _MEANT: dict[str, Tensor] = {}
 
 
@@ -146,12 +148,12 @@ def meanings_of(texts: Sequence[str]) -> Tensor:
     """(T, 384) of unit length; 0 for what is empty or longer than a label. Kept: labels come again on the next screen."""
     keys = [text.lower().strip() if len(text) <= LABEL else "" for text in texts]
     new = sorted({key for key in keys if key and key not in _MEANT}, key=len)
-    if len(_MEANT) > 20_000:
+    if len(_MEANT) > REMEMBERED:
         _MEANT.clear()
         new = sorted({key for key in keys if key}, key=len)
     for start in range(0, len(new), 64):
         some = new[start : start + 64]
-        _MEANT.update(zip(some, meaning.shared().encode(some).whole.float(), strict=True))
+        _MEANT.update(zip(some, meaning.shared().encode(some).whole.half(), strict=True))
     out = torch.zeros(len(texts), meaning.WIDTH)
     for row, key in enumerate(keys):
         if key:

@@ -47,6 +47,8 @@ class Stage(Protocol):
 
     parts: Sequence[str]
     """Beginnings of the names of the parameters that learn."""
+    shapes: bool
+    """Whether few shapes come again and again: bfloat16 has its kernels made anew for every shape it has not met."""
 
     def examples(self, seed: int) -> IterableDataset[Any]: ...
 
@@ -86,7 +88,7 @@ class Trainer:
         """One step; figures for the log."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with precision.running(precision.fastest()):
+        with precision.running(precision.fastest() if self.stage.shapes else torch.float32):
             loss, figures = self.stage.loss(self.model, batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

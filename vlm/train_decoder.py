@@ -32,6 +32,8 @@ QUESTIONS = 44
 """About one screen."""
 RELABELLED, REDRAWN, MISREAD = 6, 8, 0.02
 """Labels and drawings that are changed on a screen at most, and the share of words that are read wrongly on purpose."""
+POOL = 150
+"""Examples that come again once more, on average."""
 COPIES = 3
 """Vectors of every drawing, each seen a little otherwise."""
 
@@ -268,13 +270,17 @@ class Examples(IterableDataset[list[Example]]):
     def __iter__(self) -> Iterator[list[Example]]:
         info = torch.utils.data.get_worker_info()
         rng = Random(self.seed * 1000 + (info.id if info else 0))
+        pool: list[Example] = []
         while True:
             batch: list[Example] = []
-            while len(batch) < self.size:
+            while len(batch) < max(1, self.size // 2):
                 made = self.one(rng.choice(self.files), rng)
                 if made is not None:
                     batch.append(made)
-            yield batch
+            # Making an example takes longer than learning from it: each is learned from twice.
+            again = rng.sample(pool, min(len(pool), self.size - len(batch)))
+            pool = (pool + batch)[-POOL:]
+            yield batch + again
 
     def one(self, file: Path, rng: Random) -> Example | None:
         screen = json.loads((self.source.screens / f"{file.stem}.json").read_text())
@@ -300,9 +306,9 @@ class Examples(IterableDataset[list[Example]]):
         asks = [q for e in chosen if (q := ask.about(e, scene, rng, self.source.synonyms))]
         asks += [q for _ in range(QUESTIONS // 9) if (q := ask.value(scene, rng))]
         asks += [q for _ in range(QUESTIONS // 9) if (q := ask.written(scene, rng))]
-        asks += [q for _ in range(QUESTIONS // 4) if (q := ask.absent(scene, self.elsewhere, rng))]
+        asks += [q for _ in range(QUESTIONS // 6) if (q := ask.absent(scene, self.elsewhere, rng))]
         gone = [w for w in rng.sample(self.wordings, 3) if fold(w.label) not in scene.groups]
-        asks += [ask.Ask(rng.choice(w.words), (), "absent", True) for w in gone[:2]]
+        asks += [ask.Ask(rng.choice(w.words), (), "absent", True) for w in gone[:1]]
         self.elsewhere = (self.elsewhere + [name for e in scene.elements[:3] for name in ask.names_of(e)])[-3000:]
         return asks
 
@@ -311,6 +317,7 @@ class Relating:
     """Stage `relate`."""
 
     parts: Sequence[str] = RELATING
+    shapes = False
 
     def __init__(
         self, screens: Path, weights: Path, packages: Path | None, synonyms: Path | None, out: Path, size: int

@@ -22,6 +22,7 @@ class Sight:
     """Stage `see`."""
 
     parts: Sequence[str] = SEEING
+    shapes = True
 
     def __init__(self, screens: Path, fonts: Path | None, tiles: int) -> None:
         self.screens, self.fonts, self.tiles, self.count = screens, fonts, tiles, 0

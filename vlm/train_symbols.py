@@ -182,6 +182,7 @@ class Drawing:
     """Stage `draw`."""
 
     parts: Sequence[str] = DRAWING
+    shapes = True
 
     def __init__(self, packages: Path, folder: Path, size: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
