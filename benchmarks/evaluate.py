@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from deixis.benchmarks import runner, statistics
-from deixis.benchmarks.sets import Item, read_set
+from deixis.benchmarks.sets import Item, jobs, read_set
 from deixis.benchmarks.summary import Result
 from deixis.browser.errors import UsageError
+from deixis.vlm import precision
+from deixis.vlm.pointer import NanoPointer
 
 
 class Goal(NamedTuple):
@@ -39,6 +42,8 @@ GOALS = (
     Goal("sibling 1920x1080 dark", None, pooled=False),
 )  # fmt: skip
 Pair = tuple[Item, Result]
+EMULATED = 5.0
+"""Times as slow as float32 from which a number format is only emulated."""
 
 
 class Part(NamedTuple):
@@ -145,6 +150,26 @@ def table(parts: list[Part], others: list[Part], memory: float) -> str:
     return "\n".join([*lines, f"peak memory {memory:.2f} GB (bar 1.5)"])
 
 
+def formats(sets: Path, model: str | None) -> list[str]:
+    """Named elements and seconds in each number format that this processor does not merely emulate."""
+    path = sets / f"{GOALS[0].set}.jsonl"
+    if not path.exists():
+        return []
+    found = read_set(path)
+    present = [item for item in found.items if item.box is not None]
+    lines, plain = [], precision.seconds(torch.float32)
+    for name, dtype in precision.FORMATS.items():
+        if precision.seconds(dtype) > EMULATED * plain:
+            lines.append(f"{name}: only emulated by this processor")
+            continue
+        pointer = NanoPointer(Path(model) if model else None, dtype=name)
+        results = {r.id: r for job in jobs(found, present) for r in runner.answer(job, pointer)}
+        value = rate([(item, results[item.id]) for item in present])
+        times = runner.timed(found, pointer, present)
+        lines.append(f"{name}: named elements {_percent(value)}, 1 target {times['seconds_1']:.2f} s, 20 targets {times['seconds_20']:.2f} s")  # fmt: skip
+    return lines
+
+
 def _seconds(parts: Sequence[Part]) -> tuple[float, float]:
     first = next((part for part in parts if part.goal.set == "named 1280x720"), parts[0])
     return first.summary["seconds_1"] or 0.0, first.summary["seconds_20"] or 0.0
@@ -160,7 +185,7 @@ def main() -> None:
     parts = ask(args.sets, args.model, args.out)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     others = ask(args.sets, "ocr", args.out) if args.against == "ocr" else []
-    text = table(parts, others, memory)
+    text = "\n".join([table(parts, others, memory), *formats(args.sets, args.model)])
     print(text)
     (args.out / "table.txt").write_text(text + "\n")
     figures = {part.goal.set: part.rate.model_dump() for part in parts}

@@ -58,3 +58,13 @@ def test_every_row_beside_the_baseline(sets: Path, tmp_path: Path, monkeypatch: 
 def test_no_sets_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no validation sets"):
         evaluate.ask(tmp_path, None, tmp_path / "out")
+
+
+def test_each_number_format_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "login.png").write_bytes((Path(__file__).parent / "data" / "login.png").read_bytes())
+    width, height = Image.open(tmp_path / "login.png").size
+    row = item("the password field", "n") | {"image": "login.png", "width": width, "height": height}
+    (tmp_path / "named 1280x720.jsonl").write_text(json.dumps(row) + "\n")
+    lines = evaluate.formats(tmp_path, None)
+    assert [line.split(":")[0] for line in lines] == ["float32", "bfloat16"]
+    assert "(n=1), 1 target" in lines[0] and ("(n=1)" in lines[1] or "emulated" in lines[1])

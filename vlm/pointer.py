@@ -238,7 +238,9 @@ def _written(things: Things, words: np.ndarray) -> list[Place]:
         used.update(run)
         boxes = [things.words[k].box for k in run]
         whole = [min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)]
-        middle = things.words[best].box
+        shares = words[run] / words[run].sum()
+        mean = sum(share * (b[0] + b[2]) / 2 for share, b in zip(shares.tolist(), boxes, strict=True))
+        middle = min(boxes, key=lambda b: abs((b[0] + b[2]) / 2 - mean))  # a word, never the gap between two
         point = Point(x=(middle[0] + middle[2]) / 2, y=(middle[1] + middle[3]) / 2)
         found.append(_place(whole, float(words[run].sum()), line_of[best])._replace(point=point))
     return found

@@ -7,6 +7,7 @@ wrongly. So a few thousand screens serve for millions of questions.
 """
 
 import json
+import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -30,8 +31,8 @@ from deixis.vlm.train_symbols import Drawings, load
 
 QUESTIONS = 44
 """About one screen."""
-RELABELLED, REDRAWN, MISREAD = 6, 8, 0.02
-"""Labels and drawings that are changed on a screen at most, and the share of words that are read wrongly on purpose."""
+RELABELLED, TWINS, REDRAWN, MISREAD = 6, 5, 8, 0.02
+"""Labels, labels that come to hold others, and drawings that are changed on a screen at most, and the share of words that are read wrongly on purpose."""
 POOL = 150
 """Examples that come again once more, on average."""
 COPIES = 3
@@ -76,7 +77,10 @@ def look_at_all(screens: Path, weights: Path, out: Path, workers: int = 2) -> No
     """Looks at every screen of a folder; a second start goes on."""
     out.mkdir(parents=True, exist_ok=True)
     files = sorted(str(p) for p in screens.glob("*.png") if not (out / (p.stem + ".pt")).exists())
-    with ProcessPoolExecutor(workers) as pool:
+    if not files:
+        return
+    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+    with ProcessPoolExecutor(workers, context) as pool:
         for job in [pool.submit(_sight, str(weights), files[k::workers], str(out)) for k in range(workers)]:
             job.result()
 
@@ -144,6 +148,32 @@ class Sheet:
                 said = ask.phrase(said, element["role"], False, rng)
             x0, y0, x1, y1 = element["box"]
             self.asks.append(ask.Ask(said, ((x0, y0, x1, y1),), "people"))
+            count -= 1
+
+    def twins(self, scene: ask.Scene, count: int, rng: Random) -> None:
+        """Makes some labels hold others ("Save" and "Save as draft"), and asks for the shorter ones."""
+        boxes = np.array([line.box for line in self.lines]).reshape(-1, 4)
+        short = [run for run in scene.runs if len(run.text.split()) <= 3 and 2 < len(run.text) < 24]
+        once = [run for run in short if sum(fold(run.text) in fold(other.text) for other in scene.runs) == 1]
+        for run, other in zip(once[::2], once[1::2], strict=False) if len(once) > 3 else ():
+            if count <= 0 or rng.random() < 0.4 or not len(boxes):
+                continue
+            fit = overlaps(np.array(other.box), boxes)
+            if fit.max() < 0.4:
+                continue
+            word = rng.choice(rng.choice(short).text.split())
+            label = f"{run.text} {word.lower()}" if rng.random() < 0.5 else f"{word} {run.text.lower()}"
+            self.rename(int(fit.argmax()), other, label)
+            for element in self.els:
+                if within(other.box, element["box"]) or other.text.strip(" *:") in ask.names_of(element):
+                    element["names"] = [
+                        [how, label if text.strip(" *:") == other.text.strip(" *:") else text]
+                        for how, text in element["names"]
+                    ]
+            named = [e for e in self.els if run.text.strip(" *:") in ask.names_of(e, ("text", "label"))]
+            role = named[0]["role"] if len(named) == 1 else "link"
+            x0, y0, x1, y1 = named[0]["box"] if len(named) == 1 else run.box
+            self.asks.append(ask.Ask(ask.phrase(run.text.strip(" *:"), role, False, rng), ((x0, y0, x1, y1),), "twin"))
             count -= 1
 
     def rename(self, number: int, run: ask.Run, label: str) -> None:
@@ -290,6 +320,8 @@ class Examples(IterableDataset[list[Example]]):
         sheet = Sheet(seen, screen)
         if rng.random() < 0.7:
             sheet.relabel(sheet.scene(), self.wordings, RELABELLED, rng)
+        if rng.random() < 0.6:
+            sheet.twins(sheet.scene(), TWINS, rng)
         if self.source.drawings is not None and self.source.vectors is not None and rng.random() < 0.8:
             sheet.redraw(self.source.drawings, self.source.vectors, REDRAWN, rng)
         scene = sheet.scene()
