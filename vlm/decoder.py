@@ -230,7 +230,9 @@ class Decoder(nn.Module):
         there = asked.hashes > 0
         x = self.embed(asked.hashes) + self.word(asked.meanings) + self.word_spell(asked.codes)
         x = torch.cat([x, self.wholes(asked.whole.flatten(1))[:, None]], 1) + self.position.weight[: count + 1]
-        likeness = asked.codes @ screen.tokens.codes.T  # (Q, N, W)
+        written_words = len(screen.tokens.codes)
+        codes = screen.tokens.codes if written_words else torch.zeros(1, spelling.SIZE)  # a screen without a word
+        likeness = asked.codes @ codes.T  # (Q, N, W)
         written = self._written(likeness, screen.tokens, len(screen.states))  # (Q, N, T)
         signs = torch.stack(
             [written, ((written - SHARP) / (1 - SHARP)).clamp(min=0) ** 2, (written > 0.97).float()], -1
@@ -241,7 +243,8 @@ class Decoder(nn.Module):
         for layer, prefix in zip(self.stack(), screen.cache, strict=True):
             x = layer.question(x, prefix, mask, signs)
         x = self.norm(x)
-        return self._answers(screen, asked, x, there, likeness, signs[:, :count, :, 1], named)
+        answers = self._answers(screen, asked, x, there, likeness, signs[:, :count, :, 1], named)
+        return answers._replace(words=answers.words[:, :written_words])
 
     def _written(self, likeness: Tensor, tokens: Tokens, things: int) -> Tensor:
         """(Q, N, W) likeness of words -> (Q, N, T): how well each word stands on each thing."""

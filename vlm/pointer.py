@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
-from deixis.vlm import ask, checkpoint, precision, questions, sight
+from deixis.vlm import ask, checkpoint, precision, questions, sight, spans
 from deixis.vlm.decoder import Answers, Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
@@ -30,6 +30,8 @@ AT_ONCE = 32
 """Questions in one pass of the decoder."""
 TOGETHER = 0.3
 """Share of the likeliest word's probability from which its neighbours belong to it."""
+SAID = 0.5
+"""How much of the doubt whether a target is there at all goes when its name is written out, alone."""
 NEAR = 24.0
 """CSS pixels to a line of text from a point that is asked to be read."""
 CROP = (336, 192)
@@ -54,6 +56,7 @@ class Kept(NamedTuple):
     key: str
     things: Things
     screen: Screen
+    runs: spans.Runs
 
 
 class NanoPointer:
@@ -129,10 +132,12 @@ class NanoPointer:
             with precision.running(self.dtype):
                 things = gathered(sight.look(self.model, whole, image))
             # The decoder stays in float32: every screen has another shape, and bfloat16 needs new kernels for each.
-            return Kept(key, things, self.model.decoder.screen(questions.tokens_of(things)))
+            return Kept(key, things, self.model.decoder.screen(questions.tokens_of(things)), spans.runs_of(things))
 
     def _places(self, kept: Kept, targets: Sequence[str]) -> list[list[Place]]:
         """For every target where it may be, the likeliest first."""
+        if not kept.things.texts:
+            return [[] for _ in targets]
         found: list[list[Place]] = []
         for first in range(0, len(targets), AT_ONCE):
             some = list(targets[first : first + AT_ONCE])
@@ -144,9 +149,11 @@ class NanoPointer:
             numbers = [one.number if one and rest == one.rest else 0 for one, rest in zip(counted, said, strict=True)]
             answers = self.answers(kept, said)
             there = torch.sigmoid(-answers.absent).tolist()
-            things, words = (part.exp() for part in shares(answers, kept.screen.tokens, kept.things.lines))
+            things, words = (part.exp().numpy() for part in shares(answers, kept.screen.tokens, kept.things.lines))
             for row, number in enumerate(numbers):
-                places = places_of(kept.things, things[row].numpy(), words[row].numpy(), there[row])
+                like = spans.likeness(said[row], kept.runs)
+                alone, written, sure = spans.settled(like, kept.runs, kept.things, things[row], words[row])
+                places = places_of(kept.things, alone, written, there[row] + (1 - there[row]) * SAID * sure)
                 found.append(in_order(places, number) if number else places[:CANDIDATES])
         return found
 
@@ -227,7 +234,7 @@ def _written(things: Things, words: np.ndarray) -> list[Place]:
     line_of = dict(zip(own[1].tolist(), own[0].tolist(), strict=True))
     found, used = [], set()
     for best in np.argsort(-words)[: 2 * NAMESAKES].tolist():
-        if best in used:
+        if best in used or words[best] <= 0:
             continue
         run = [best]
         for step in (-1, 1):

@@ -1,0 +1,205 @@
+"""Names that are written out: a question that says a label in full means that label, not one that only shares words.
+
+The decoder compares words by their spelling codes, to which "dump()" and "dumps()" are nearly the same, and prefers a short
+label to a link within a line. Here runs of words are compared with the name letter by letter, and probability that lies
+on labels which are only like the name goes to where it is written. What shares no letters with the name (a field beside
+its label, an icon) keeps what it has. Knows nothing of tensors.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+from rapidfuzz import fuzz, process
+
+from deixis.vlm import questions, spelling
+from deixis.vlm.things import Things
+
+LONGEST = 9
+"""Words of a name."""
+WRITTEN, SAME = 0.84, 0.02
+"""Likeness from which a name counts as written, and what the best may be better."""
+EXACT = 0.97
+"""Likeness of what is the same but for a slip."""
+LIKE = 0.45
+"""Likeness from which something may have been taken for the name."""
+ALONE = 6.0
+"""How much a name that stands alone is preferred to one within a line."""
+NEXT = 0.7
+"""Heights of a line between two words at most that were found apart and belong together."""
+GAP = 1.6
+"""Heights of a line between two words that do not belong together."""
+
+
+class Runs(NamedTuple):
+    """All runs of words that follow one another on a line."""
+
+    letters: list[str]
+    """Folded, without spaces and marks."""
+    words: list[list[int]]
+    """Numbers of their words."""
+    alone: np.ndarray
+    """(R,) how much of the part of the line it stands in each is: 1 when nothing else is written there."""
+
+
+def runs_of(things: Things) -> Runs:
+    """Runs of 1 to LONGEST words; a mark or letter that stands alone, or a wide gap, ends a part of a line."""
+    letters: list[str] = []
+    words: list[list[int]] = []
+    alone: list[float] = []
+    for part in _parts(things):
+        folded = [_bare(things.words[i].text) for i in part]
+        whole = max(sum(map(len, folded)), 1)
+        for start in range(len(part)):
+            text = ""
+            for end in range(start, min(start + LONGEST, len(part))):
+                text += folded[end]
+                if folded[start] and folded[end]:
+                    letters.append(text)
+                    words.append(part[start : end + 1])
+                    alone.append(len(text) / whole)
+    return Runs(letters, words, np.array(alone))
+
+
+def _bare(word: str) -> str:
+    return "".join(spelling.fold(text) for text in spelling.words_of(word))
+
+
+def _parts(things: Things) -> list[list[int]]:
+    """Numbers of words that belong together, in order."""
+    own = things.owners[:, things.owners[0] < things.lines]
+    parts: list[list[int]] = []
+    last: tuple[int, int] | None = None
+    for line, word in sorted(zip(own[0].tolist(), own[1].tolist(), strict=True)):
+        bare, box = _bare(things.words[word].text), things.words[word].box
+        if len(bare) < 2 and not bare.isdigit():
+            last = None
+            continue
+        follows = last is not None and last[0] == line
+        if follows and last is not None:
+            before = things.words[last[1]].box
+            follows = box[0] - before[2] < GAP * (box[3] - box[1])
+        if follows:
+            parts[-1].append(word)
+        else:
+            parts.append([word])
+        last = (line, word)
+    return _joined(parts, things)
+
+
+def _joined(parts: list[list[int]], things: Things) -> list[list[int]]:
+    """Parts that follow one another on a row, as far apart as words are, are one as well: a line may have been found in pieces."""
+    boxes = np.array([things.words[part[0]].box for part in parts]).reshape(-1, 4)
+    after_of: dict[int, int] = {}
+    for number, part in enumerate(parts):
+        box = things.words[part[-1]].box
+        height = box[3] - box[1]
+        level = np.abs(boxes[:, 1] + boxes[:, 3] - box[1] - box[3]) < 0.4 * height
+        after = boxes[:, 0] - box[2]
+        follows = [int(i) for i in np.nonzero(level & (after > -2) & (after < NEXT * height))[0] if i != number]
+        if len(follows) == 1 and follows[0] not in after_of.values():
+            after_of[number] = follows[0]
+    out = list(parts)
+    for number in sorted(set(after_of) - set(after_of.values())):
+        whole = list(parts[number])
+        while number in after_of:
+            number = after_of[number]
+            whole += parts[number]
+        out.append(whole)
+    return out
+
+
+_KINDS = [
+    "link",
+    "button",
+    "field",
+    "tab",
+    "checkbox",
+    "box",
+    "icon",
+    "menu",
+    "item",
+    "entry",
+    "option",
+    "radio",
+    "select",
+    "dropdown",
+    "please",
+    "now",
+    "here",
+]
+
+
+def names_of(question: str) -> list[str]:
+    """The letters of what a question may name, the longest first.
+
+    What stands in quotes; else the question without the words that only ask at its ends, and without all of them.
+    """
+    quoted = re.search(r"['\"“‘«`]([^'\"”’»`]{2,})['\"”’»`]", question)
+    if quoted:
+        return [_bare_all(quoted[1])]
+    words = question.lower().split()
+    while len(words) > 1 and words[-1].strip(".,;:!?") in _KINDS:
+        words.pop()
+    while len(words) > 1 and words[0] in questions.FRAME:
+        words.pop(0)
+    found = dict.fromkeys(
+        [_bare_all(question), _bare_all(" ".join(words)), _bare_all(questions.bare(question.lower()))]
+    )
+    return sorted((name for name in found if name), key=len, reverse=True)
+
+
+def _bare_all(text: str) -> str:
+    return "".join(_bare(word) for word in text.split())
+
+
+def likeness(question: str, runs: Runs) -> np.ndarray:
+    """(R,) 0 to 1: how like each run is to what the question names; of several names the longest that is written out."""
+    names = names_of(question)
+    if not runs.letters or not names:
+        return np.zeros(len(runs.letters))
+    like = np.asarray(process.cdist(names, runs.letters, scorer=fuzz.ratio)) / 100
+    exact = np.nonzero(like.max(1) >= EXACT)[0]
+    return like[exact[0]] if len(exact) else like[-1]
+
+
+def settled(
+    like: np.ndarray, runs: Runs, things: Things, elements: np.ndarray, words: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Probabilities of the elements (T,) and words (W,) of one question, like (R,): moved to where its name is written.
+
+    The third value is how surely the name is written out, alone: 0 to 1.
+    """
+    if not len(like) or like.max() < WRITTEN:
+        return elements, words, 0.0
+    best = np.nonzero(like >= max(WRITTEN, like.max() - SAME))[0]
+    near = np.zeros(len(words), bool)
+    for run in np.nonzero(like >= LIKE)[0]:
+        near[runs.words[run]] = True
+    here = np.zeros(len(words), bool)
+    for run in best:
+        here[runs.words[run]] = True
+    new, others = words.copy(), elements.copy()
+    holds = _holding(things, here)
+    taken = np.nonzero(_holding(things, near) & ~holds)[0]
+    moved = float(new[near & ~here].sum() + others[taken].sum())
+    new[near & ~here] = 0
+    others[taken] = 0
+    shares = np.array([new[runs.words[run]].sum() + 0.02 for run in best]) * np.exp(
+        ALONE * (runs.alone[best] - runs.alone[best].max())
+    )
+    total = moved + float(new[here].sum())
+    new[here] = 0
+    for run, share in zip(best, shares / shares.sum(), strict=True):
+        new[runs.words[run]] += total * share / len(runs.words[run])
+    sure = max(0.0, float(like.max()) - 0.9) * 10 * float(runs.alone[best].max())
+    return others, new, sure
+
+
+def _holding(things: Things, words: np.ndarray) -> np.ndarray:
+    """(T,) bool: elements with one of these words on them."""
+    out = np.zeros(len(things.texts), bool)
+    owners = things.owners.numpy()
+    own = owners[:, owners[0] >= things.lines]
+    out[own[0][words[own[1]]]] = True
+    return out
