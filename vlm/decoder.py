@@ -23,6 +23,8 @@ MATCH = 11
 """Numbers that say how a thing's text and drawing match a question."""
 ANCHORS = 2
 """Other things that a question may name to tell its target apart."""
+LAST_PLACE = 19
+"""Position of a question's last token, which is no word."""
 SHARP = 0.55
 """Likeness of two spelling codes from which words count as the same with a slip."""
 
@@ -229,7 +231,9 @@ class Decoder(nn.Module):
         count = asked.codes.shape[1]
         there = asked.hashes > 0
         x = self.embed(asked.hashes) + self.word(asked.meanings) + self.word_spell(asked.codes)
-        x = torch.cat([x, self.wholes(asked.whole.flatten(1))[:, None]], 1) + self.position.weight[: count + 1]
+        # The last token has one place, however many words the longest question among them has.
+        places = torch.cat([self.position.weight[:count], self.position.weight[LAST_PLACE : LAST_PLACE + 1]])
+        x = torch.cat([x, self.wholes(asked.whole.flatten(1))[:, None]], 1) + places
         written_words = len(screen.tokens.codes)
         codes = screen.tokens.codes if written_words else torch.zeros(1, spelling.SIZE)  # a screen without a word
         likeness = asked.codes @ codes.T  # (Q, N, W)
