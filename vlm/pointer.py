@@ -225,7 +225,13 @@ def _place(box: Sequence[float], mass: float, thing: int) -> Place:
 
 def _one(place: Place, other: Place) -> bool:
     """Whether a click on the one is a click on the other."""
-    return other.box.contains(place.point) or place.box.contains(other.point)
+    if other.box.contains(place.point) or place.box.contains(other.point):
+        return True
+    # A wide field may have been found twice, each time a part of it.
+    a, b = place.box, other.box
+    shared = min(a.x1, b.x1) - max(a.x0, b.x0)
+    level = abs(place.point.y - other.point.y) < 0.3 * min(a.y1 - a.y0, b.y1 - b.y0)
+    return level and shared > 0.1 * min(a.x1 - a.x0, b.x1 - b.x0)
 
 
 def _written(things: Things, words: np.ndarray) -> list[Place]:

@@ -188,12 +188,48 @@ def settled(
     shares = np.array([new[runs.words[run]].sum() + 0.02 for run in best]) * np.exp(
         ALONE * (runs.alone[best] - runs.alone[best].max())
     )
+    alone = np.zeros(len(words), bool)
+    for run in best[runs.alone[best] > runs.alone[best].max() - 0.1]:
+        alone[runs.words[run]] = True
+    others = _controls(things, others, near, alone)
     total = moved + float(new[here].sum())
     new[here] = 0
     for run, share in zip(best, shares / shares.sum(), strict=True):
         new[runs.words[run]] += total * share / len(runs.words[run])
     sure = max(0.0, float(like.max()) - 0.9) * 10 * float(runs.alone[best].max())
     return others, new, sure
+
+
+def _controls(things: Things, elements: np.ndarray, near: np.ndarray, here: np.ndarray) -> np.ndarray:
+    """Of fields and boxes without a text of their own, those whose label says the name get what those have whose label
+    only resembles it ("Password" and "Password confirmation")."""
+    empty = [i for i in range(things.lines, len(things.texts)) if not things.texts[i] and elements[i] > 1e-3]
+    labels = {i: _label(things, i) for i in empty}
+    right = [i for i in empty if labels[i] and here[labels[i]].any()]
+    wrong = [i for i in empty if labels[i] and near[labels[i]].any() and not here[labels[i]].any()]
+    if not right or not wrong:
+        return elements
+    new = elements.copy()
+    shares = elements[right] / elements[right].sum()
+    new[right] += shares * elements[wrong].sum()
+    new[wrong] = 0
+    return new
+
+
+def _label(things: Things, number: int) -> list[int]:
+    """The words of the line before a control on its row, or right above it; none when there is neither."""
+    x0, y0, x1, y1 = things.boxes[number].tolist()
+    boxes = things.boxes[: things.lines].numpy()
+    level = np.abs((boxes[:, 1] + boxes[:, 3]) / 2 - (y0 + y1) / 2) < max(9.0, (y1 - y0) / 2)
+    before = np.where(level & (boxes[:, 2] <= x0 + 4), x0 - boxes[:, 2], np.inf)
+    over = (boxes[:, 3] <= y0 + 4) & (boxes[:, 0] < x1) & (boxes[:, 2] > x0)
+    above = np.where(over, y0 - boxes[:, 3], np.inf)
+    for away, reach in ((before, 260.0), (above, 26.0)):
+        if len(away) and away.min() < reach:
+            line = int(away.argmin())
+            owners = things.owners.numpy()
+            return owners[1][owners[0] == line].tolist()
+    return []
 
 
 def _holding(things: Things, words: np.ndarray) -> np.ndarray:
