@@ -212,7 +212,9 @@ def places_of(things: Things, elements: np.ndarray, words: np.ndarray, there: fl
         if same is None:
             merged.append(place)
         else:
-            merged[same] = merged[same]._replace(mass=merged[same].mass + place.mass)
+            # What is written on a thing lies within it for sure, its box may be too large.
+            point = place.point if place.thing < things.lines else merged[same].point
+            merged[same] = merged[same]._replace(mass=merged[same].mass + place.mass, point=point)
     merged.sort(key=lambda place: -place.mass)
     return [place._replace(mass=min(place.mass, 1.0) * there) for place in merged[:NAMESAKES]]
 

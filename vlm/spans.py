@@ -27,6 +27,8 @@ ALONE = 6.0
 """How much a name that stands alone is preferred to one within a line."""
 NEXT = 0.7
 """Heights of a line between two words at most that were found apart and belong together."""
+WHOLE = 0.75
+"""Share of a label from which a name is all of it."""
 GAP = 1.6
 """Heights of a line between two words that do not belong together."""
 
@@ -189,7 +191,7 @@ def settled(
         ALONE * (runs.alone[best] - runs.alone[best].max())
     )
     alone = np.zeros(len(words), bool)
-    for run in best[runs.alone[best] > runs.alone[best].max() - 0.1]:
+    for run in best[runs.alone[best] > WHOLE]:
         alone[runs.words[run]] = True
     others = _controls(things, others, near, alone)
     total = moved + float(new[here].sum())
