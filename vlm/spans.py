@@ -13,6 +13,7 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from deixis.vlm import questions, spelling
+from deixis.vlm.config import ROLES
 from deixis.vlm.things import Things
 
 LONGEST = 9
@@ -193,7 +194,10 @@ def settled(
     alone = np.zeros(len(words), bool)
     for run in best[runs.alone[best] > WHOLE]:
         alone[runs.words[run]] = True
-    others = _controls(things, others, near, alone)
+    others = _controls(things, others, near, alone).copy()
+    lost = _unlabelled(things, others, here)
+    moved += float(others[lost].sum())
+    others[lost] = 0
     total = moved + float(new[here].sum())
     new[here] = 0
     for run, share in zip(best, shares / shares.sum(), strict=True):
@@ -216,6 +220,19 @@ def _controls(things: Things, elements: np.ndarray, near: np.ndarray, here: np.n
     new[right] += shares * elements[wrong].sum()
     new[wrong] = 0
     return new
+
+
+_PRESSED = [ROLES.index(role) for role in ("link", "button", "tab", "menuitem")]
+_FILLED = [ROLES.index(role) for role in ("field", "select")]
+
+
+def _unlabelled(things: Things, elements: np.ndarray, here: np.ndarray) -> list[int]:
+    """Empty fields whose label does not hold the name, where something that looks like a link or a button says it."""
+    roles = things.flags[:, -len(ROLES) :].argmax(1).tolist()
+    if not any(roles[i] in _PRESSED for i in np.nonzero(_holding(things, here))[0]):
+        return []
+    empty = [i for i in range(things.lines, len(things.texts)) if not things.texts[i] and roles[i] in _FILLED]
+    return [i for i in empty if elements[i] > 1e-3 and not here[_label(things, i)].any()]
 
 
 def _label(things: Things, number: int) -> list[int]:
