@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from deixis.agent.bench import bench
 from deixis.agent.state import Episode, Outcome, Step
 from deixis.browser.actions import describe
 from deixis.browser.errors import DeixisError, SetupError, UsageError
@@ -28,7 +29,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-bench = typer.Typer(help="Measures a model; whatever the score, the exit status is 0.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 models = typer.Typer(invoke_without_command=True)
 app.add_typer(models, name="models")
@@ -441,21 +441,6 @@ def serve(
     if not isinstance(pointer, NanoPointer):
         raise UsageError(f"--model {model!r}: only deixis-nano or weights of its kind can be served")
     uvicorn.run(application(pointer), host=host, port=port, log_level="info")
-
-
-@bench.command()
-def grounding(
-    file: Annotated[Path, typer.Argument(metavar="SET.jsonl", help="Pictures, instructions and boxes, JSON lines.")],
-    model: Annotated[
-        str | None, typer.Option(help="nano, ocr, centre, random, a .safetensors file, or MODEL@URL.")
-    ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")] = None,
-) -> None:
-    """How often a model points at the right place."""
-    from deixis.benchmarks import runner
-
-    runner.bench(file, model, workers, out)
 
 
 if __name__ == "__main__":

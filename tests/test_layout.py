@@ -17,7 +17,7 @@ MAY = {
     "benchmarks": {"benchmarks", "agent", "browser", "vlm"},
 }
 EXCEPTIONS = {
-    ("agent/cli.py", "benchmarks"),
+    ("agent/bench.py", "benchmarks"),
     ("agent/cli.py", "vlm.train"),
     ("vlm/collect.py", "browser.launch"),
     ("vlm/collect.py", "browser.session"),
