@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from deixis.benchmarks import runner, statistics
+from deixis.benchmarks.results import Results
 from deixis.benchmarks.sets import Item, jobs, read_set
 from deixis.benchmarks.summary import Result
 from deixis.browser.errors import UsageError
@@ -78,7 +79,7 @@ def ask(sets: Path, model: str | None, out: Path, named: bool = False) -> list[P
             continue
         folder = out / (Path(model).stem if model else "nano") / goal.set.replace(" ", "-")
         summary = runner.bench(path, model, out=folder, quiet=True)
-        results = runner.Results.read(folder / "results.jsonl")
+        results = Results.read(folder / "results.jsonl", Result)
         parts.append(Part(goal, [(item, results[item.id]) for item in items if item.id in results], summary))
     if not parts:
         raise UsageError(f"no validation sets in {str(sets)!r}: make them with python -m deixis.benchmarks.validation")

@@ -8,16 +8,15 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache, partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any, Protocol, TextIO, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -25,16 +24,16 @@ from deixis.agent.picture import blank
 from deixis.agent.protocols import Pointer
 from deixis.benchmarks import baselines
 from deixis.benchmarks.report import write_report
+from deixis.benchmarks.results import Notice, Results, Run, save
 from deixis.benchmarks.sets import GroundingSet, Item, Job, jobs, read_set, screenshot
 from deixis.benchmarks.summary import Result, summarise, table
 from deixis.browser.errors import SetupError, UsageError
-from deixis.browser.types import Frozen, Pointing, Reading, Screenshot
+from deixis.browser.types import Pointing, Reading, Screenshot
 
 PICTURES = 20
 """Most pictures on which calls are timed."""
 CALLS = (1, 20)
 """Targets of a timed call."""
-Notice = Callable[[str], None]
 
 
 @runtime_checkable
@@ -42,15 +41,6 @@ class Reader(Protocol):
     """A pointer that can also read what a question asks for."""
 
     def read(self, screenshot: Screenshot, question: str) -> Reading: ...
-
-
-class Run(Frozen):
-    """Who answered which set; a second start must be the same."""
-
-    set: str
-    set_sha256: str
-    model: str
-    weights_sha256: str
 
 
 def bench(
@@ -63,7 +53,7 @@ def bench(
     pointer = baselines.load(model)
     run = Run(set=path.name, set_sha256=found.sha256, model=pointer.name, weights_sha256=pointer.weights_sha256)
     folder = out or Path("runs") / "-".join(filter(None, ("grounding", path.stem, run.model, run.weights_sha256[:8])))
-    with Results.open(folder, run, notice) as results:
+    with Results.open(folder, run, Result, notice) as results:
         todo = asked(found.items, results.done, pointer, notice)
         work = jobs(found, todo)
         many = workers > 1 and len(work) > 1
@@ -87,7 +77,7 @@ def asked(items: Sequence[Item], done: dict[str, Result], pointer: Pointer, noti
     return rest
 
 
-def _collect(answers: Iterator[list[Result]], results: "Results", total: int, console: Console) -> None:
+def _collect(answers: Iterator[list[Result]], results: Results[Result], total: int, console: Console) -> None:
     """Writes results as they come, and shows how far it is."""
     hits = count = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -101,7 +91,7 @@ def _collect(answers: Iterator[list[Result]], results: "Results", total: int, co
 
 def conclude(found: GroundingSet, folder: Path, run: Run, pointer: Pointer | None) -> dict[str, Any]:
     """Writes summary.json and report.html from what is in the folder; without a pointer, calls are not timed again."""
-    results = Results.read(folder / "results.jsonl")
+    results = Results.read(folder / "results.jsonl", Result)
     items = [item for item in found.items if item.id in results]
     if not items:
         raise UsageError(f"none of the {len(found.items)} items of {run.set!r} can be asked of {run.model}")
@@ -110,9 +100,7 @@ def conclude(found: GroundingSet, folder: Path, run: Run, pointer: Pointer | Non
     path = folder / "summary.json"
     times = _times(path) if pointer is None else timed(found, pointer, items)
     summary |= {"skipped": len(found.items) - len(items), **times, **run.model_dump()}
-    part = folder / "summary.part"
-    part.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
-    part.replace(path)
+    save(path, summary)
     write_report(folder, found, rows, summary)
     return summary
 
@@ -225,75 +213,3 @@ def _times(path: Path) -> dict[str, float | None]:
     """What an earlier summary says of timed calls."""
     before = json.loads(path.read_text()) if path.exists() else {}
     return {f"seconds_{count}": before.get(f"seconds_{count}") for count in CALLS}
-
-
-class Results:
-    """results.jsonl of a folder, open for more."""
-
-    def __init__(self, file: TextIO, done: dict[str, Result]) -> None:
-        self._file, self.done = file, done
-
-    @classmethod
-    def open(cls, folder: Path, run: Run, notice: Notice) -> "Results":
-        """Makes the folder, or goes on in it; UsageError when it belongs to another model or set."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"the folder {str(folder)!r} cannot be made ({error})") from error
-        _same(folder, run)
-        path = folder / "results.jsonl"
-        if path.exists():
-            _mend(path, notice)
-        done = cls.read(path)
-        (folder / "run.json").write_text(run.model_dump_json(indent=1) + "\n")
-        return cls(path.open("a", encoding="utf-8"), done)
-
-    @staticmethod
-    def read(path: Path) -> dict[str, Result]:
-        """Results by id; UsageError when a line is none."""
-        lines = path.read_bytes().split(b"\n") if path.exists() else []
-        try:
-            found = [Result.model_validate_json(line) for line in lines if line.strip()]
-        except ValidationError as error:
-            raise UsageError(f"{str(path)!r} has a line that is no result: give another --out") from error
-        return {result.id: result for result in found}
-
-    def append(self, results: Sequence[Result]) -> None:
-        self._file.write("".join(result.model_dump_json() + "\n" for result in results))
-        self._file.flush()
-
-    def __enter__(self) -> "Results":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-
-def _same(folder: Path, run: Run) -> None:
-    path = folder / "run.json"
-    if not path.exists():
-        return
-    try:
-        before = Run.model_validate_json(path.read_text())
-    except ValidationError as error:
-        raise UsageError(f"{str(path)!r} does not say whose results these are: give another --out") from error
-    if before.model_copy(update={"set": run.set}) != run:
-        whose = f"{before.model} {before.weights_sha256[:8]}".strip()
-        raise UsageError(
-            f"{str(folder)!r} holds results of {whose} on {before.set!r}, not of this model on this set: give another --out"
-        )
-
-
-def _mend(path: Path, notice: Notice) -> None:
-    """Drops a last line that was cut off while it was written."""
-    data = path.read_bytes()
-    if not data or data.endswith(b"\n"):
-        return
-    start = data.rfind(b"\n") + 1
-    try:
-        Result.model_validate_json(data[start:])
-    except ValidationError:
-        os.truncate(path, start)
-        notice(f"the last line of {path} was half written and is dropped: its item is asked again")
-    else:
-        path.write_bytes(data + b"\n")

@@ -94,3 +94,8 @@ def calibration_error(confidence: Numbers, hits: NDArray[np.bool_], bins: int = 
     parts = [part for part in np.array_split(order, bins) if len(part)]
     gaps = [len(part) * abs(float(confidence[part].mean()) - float(hits[part].mean())) for part in parts]
     return sum(gaps) / len(confidence)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which this share, in percent, of the values lies."""
+    return float(np.percentile(values, share))

@@ -1,0 +1,209 @@
+"""The hand of a scripted solution: it reads boxes from the DOM and acts with the project's actions at their pixels.
+
+Every action goes through `deixis.browser.executor`, as an agent's do, and is counted; none goes through a selector.
+What it waits for are states of the page, each with a bound. Knows no task.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from playwright.async_api import Page
+
+from deixis.benchmarks.tasks import Goal
+from deixis.browser.actions import BrowserAction, Click, Drag, Hover, Press, Scroll, Select, Type
+from deixis.browser.errors import ActionError, DeixisError
+from deixis.browser.types import Box, Frozen, Point
+
+PATIENCE = 3.0
+"""Seconds for something to appear, or to come to rest."""
+TURNS = 30
+"""Turns of the wheel to bring something into view."""
+Acted = Callable[[BrowserAction], Awaitable[None]]
+
+FIND = """(selector) => [...document.querySelectorAll(selector)].map((e) => {
+  const r = e.getBoundingClientRect(), style = getComputedStyle(e);
+  const attributes = Object.fromEntries([...e.attributes].map((a) => [a.name, a.value]));
+  return {x0: r.left, y0: r.top, x1: r.right, y1: r.bottom, tag: e.tagName.toLowerCase(), text: e.textContent.trim(),
+          value: e.value === undefined || e.value === null ? "" : String(e.value), checked: e.checked === true, attributes,
+          shown: r.width > 0 && r.height > 0 && style.visibility !== "hidden" && style.display !== "none"};
+})"""
+STILL = """async () => {
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  const boxes = () => [...document.querySelectorAll("body *")].map((e) => {
+    const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height].map(Math.round).join(" "); }).join("|");
+  for (let frames = 0, before = "", same = 0; frames < 120 && same < 3; frames++) {
+    const now = boxes(); same = now === before ? same + 1 : 0; before = now; await frame();
+  }
+}"""
+COVERED = """([selector, nth, x, y]) => {
+  const e = document.querySelectorAll(selector)[nth], there = document.elementFromPoint(x, y);
+  if (there && (e === there || e.contains(there) || there === e.parentElement)) return null;
+  for (let p = e.parentElement; p; p = p.parentElement) {
+    const style = getComputedStyle(p), r = p.getBoundingClientRect();
+    if (p.scrollHeight > p.clientHeight + 1 && /auto|scroll/.test(style.overflowY) && r.height > 0)
+      return {x: r.left + r.width / 2, y: (Math.max(r.top, 0) + Math.min(r.bottom, innerHeight)) / 2};
+  }
+  return {x: innerWidth / 2, y: innerHeight / 2};
+}"""
+TEXT_BOX = """([selector, nth, words]) => {
+  const root = document.querySelectorAll(selector)[nth], walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  const range = document.createRange(); let node, first = null, last = null;
+  while ((node = walk.nextNode())) {
+    if (!node.data.trim()) continue;
+    const at = words === null ? 0 : node.data.indexOf(words);
+    if (at < 0) continue;
+    first = first || [node, words === null ? node.data.search(/\\S/) : at];
+    last = [node, words === null ? node.data.trimEnd().length : at + words.length];
+    if (words !== null) break;
+  }
+  if (!first) return null;
+  range.setStart(...first); range.setEnd(...last);
+  const boxes = [...range.getClientRects()].filter((r) => r.width > 0), a = boxes[0], b = boxes[boxes.length - 1];
+  return {start: {x: a.left, y: (a.top + a.bottom) / 2}, end: {x: b.right, y: (b.top + b.bottom) / 2}};
+}"""
+
+
+class Unsolved(DeixisError):
+    """The page is not as the solution expects it."""
+
+
+class Element(Frozen):
+    """What the DOM says of an element."""
+
+    box: Box
+    """CSS pixels of the viewport."""
+    tag: str
+    text: str
+    value: str
+    checked: bool
+    shown: bool
+    attributes: dict[str, str]
+    nth: int
+    """Its place among all that the selector names."""
+
+    @property
+    def centre(self) -> Point:
+        return self.box.centre
+
+
+class Hand:
+    """Reads and acts on one page; `steps` counts the actions."""
+
+    def __init__(self, page: Page, act: Acted, goal: Goal) -> None:
+        self.page, self._act, self.goal = page, act, goal
+        self.steps = 0
+
+    # reading
+
+    async def all(self, selector: str, shown: bool = True) -> list[Element]:
+        """Every element that a selector names, hidden ones only when asked for."""
+        rows = await self.page.evaluate(FIND, selector)
+        found = [
+            Element(box=Box(**{name: row.pop(name) for name in ("x0", "y0", "x1", "y1")}), nth=nth, **row)
+            for nth, row in enumerate(rows)
+        ]
+        return [element for element in found if element.shown or not shown]
+
+    async def one(self, selector: str, text: str | None = None) -> Element:
+        """The first shown element with this text (if any), as soon as there is one; Unsolved when none comes."""
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while True:
+            found = [e for e in await self.all(selector) if text is None or e.text == text]
+            if found:
+                return found[0]
+            if asyncio.get_running_loop().time() > end:
+                raise Unsolved(f"nothing on the page is {selector!r}" + (f" with {text!r}" if text is not None else ""))
+            await self.page.evaluate("() => new Promise((resolve) => requestAnimationFrame(resolve))")
+
+    async def still(self) -> None:
+        """Waits until no box on the page moves any more."""
+        await self.page.evaluate(STILL)
+
+    async def read(self, expression: str) -> Any:
+        """What the page answers to an expression."""
+        return await self.page.evaluate(expression)
+
+    async def until(self, expression: str, seconds: float = PATIENCE) -> None:
+        """Waits until an expression holds; Unsolved when it does not in time."""
+        try:
+            await self.page.wait_for_function(expression, timeout=seconds * 1000)
+        except Exception as error:
+            if "Timeout" not in type(error).__name__:
+                raise
+            raise Unsolved(f"{expression!r} does not hold after {seconds:g} seconds") from error
+
+    # acting
+
+    async def do(self, action: BrowserAction) -> None:
+        """One action of the project's, carried out and counted."""
+        self.steps += 1
+        await self._act(action)
+
+    async def reach(self, selector: str, element: Element) -> Element:
+        """The element once it can be hit, after turning the wheel over what hides it."""
+        for _ in range(TURNS):
+            centre = element.centre
+            over = await self.page.evaluate(COVERED, [selector, element.nth, centre.x, centre.y])
+            if over is None:
+                return element
+            far = centre.y - over["y"]
+            await self.do(Scroll(target=Point(x=over["x"], y=over["y"]), dy=far if abs(far) > 1 else 20))
+            moved = (await self.all(selector, shown=False))[element.nth]
+            if moved.box == element.box:
+                return moved
+            element = moved
+        return element
+
+    async def click(self, selector: str, text: str | None = None, **more: Any) -> Element:
+        """Clicks the middle of an element, brought into view; `more` as `Click` takes it."""
+        element = await self.reach(selector, await self.one(selector, text))
+        await self.do(Click(target=element.centre, **more))
+        return element
+
+    async def click_at(self, x: float, y: float, **more: Any) -> None:
+        await self.do(Click(target=Point(x=x, y=y), **more))
+
+    async def click_this(self, selector: str, element: Element, **more: Any) -> None:
+        """Clicks an element that was read before, brought into view."""
+        element = await self.reach(selector, element)
+        await self.do(Click(target=element.centre, **more))
+
+    async def type(self, selector: str, text: str, **more: Any) -> None:
+        """Types into a field; `more` as `Type` takes it."""
+        field = await self.reach(selector, await self.one(selector))
+        await self.do(Type(text=text, target=field.centre, **more))
+
+    async def type_into(self, field: Element, text: str) -> None:
+        """Types into a field that was read before."""
+        await self.do(Type(text=text, target=field.centre))
+
+    async def enter(self, text: str, submit: bool = False) -> None:
+        """Types where the focus is, after what is there."""
+        await self.do(Type(text=text, clear=False, submit=submit))
+
+    async def press(self, keys: str) -> None:
+        await self.do(Press(keys=keys))
+
+    async def hover(self, selector: str, text: str | None = None) -> None:
+        await self.do(Hover(target=(await self.one(selector, text)).centre))
+
+    async def drag(self, start: Point, end: Point) -> None:
+        await self.do(Drag(start=start, end=end))
+
+    async def select(self, selector: str, option: str) -> None:
+        await self.do(Select(target=(await self.one(selector)).centre, option=option))
+
+    async def scroll(self, selector: str, dy: float) -> None:
+        await self.do(Scroll(target=(await self.one(selector)).centre, dy=dy))
+
+    async def mark(self, selector: str, nth: int = 0, words: str | None = None) -> None:
+        """Drags over the text of an element, all of it or these words, so that it is selected."""
+        ends = await self.page.evaluate(TEXT_BOX, [selector, nth, words])
+        if ends is None:
+            raise Unsolved(f"no text {words!r} in {selector!r}")
+        await self.drag(Point(x=ends["start"]["x"] + 0.2, y=ends["start"]["y"]), Point(x=ends["end"]["x"] + 0.5, y=ends["end"]["y"]))
+
+
+Refused = (ActionError, Unsolved)
+"""Why a solution may stop."""

@@ -1,0 +1,154 @@
+"""Who plays MiniWoB++: the scripted solutions, and the agent itself with a pointer and the InstructionPlanner.
+
+The scripted agent acts through the executor alone; the other one runs the agent's own loop in a session, so that it is
+the one people use. A goal that the planner does not understand counts as failed. Knows no page.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page
+
+from deixis.agent.loop import Limits, Loop
+from deixis.agent.planner import InstructionPlanner
+from deixis.agent.protocols import Pointer
+from deixis.agent.state import Step, TaskState
+from deixis.benchmarks.hand import Hand, Refused
+from deixis.benchmarks.miniwob import RULES, Episode, MiniwobTask
+from deixis.benchmarks.miniwob_solutions import SOLUTIONS
+from deixis.benchmarks.tasks import Goal, Verdict
+from deixis.browser.actions import BrowserAction, Finish, GiveUp
+from deixis.browser.errors import ActionError, UsageError
+from deixis.browser.executor import Executor
+from deixis.browser.tabs import Tabs
+from deixis.browser.types import Screenshot
+
+
+class Played(NamedTuple):
+    """What an agent says of its episode."""
+
+    steps: int
+    error: str
+    """Why it stopped; empty when it believes to be done."""
+
+
+class Agent(NamedTuple):
+    name: str
+    sha256: str
+    model: bool
+    """Whether it needs a model: then one episode at a time is enough."""
+    play: Callable[[Page, MiniwobTask, Goal, Any, "Recorder | None"], Awaitable[Played]]
+
+
+class Recorder:
+    """Writes an episode as a demonstration: a picture before every action, and the action with its points.
+
+    `demonstrations.jsonl` gets one line an episode, written whole when it ends: goal, actions, picture names, reward.
+    """
+
+    def __init__(self, page: Page, folder: Path, episode: Episode, goal: Goal) -> None:
+        self._page, self._folder, self._episode, self._goal = page, folder, episode, goal
+        self._steps: list[dict[str, Any]] = []
+        self._pictures = folder / episode.id.replace("/", "-")
+        self._pictures.mkdir(parents=True, exist_ok=True)
+
+    async def before(self, action: BrowserAction) -> None:
+        path = self._pictures / f"step-{len(self._steps):03d}.png"
+        await self._page.screenshot(path=path, scale="device", caret="initial")
+        self._steps.append({"image": str(path.relative_to(self._folder)), "action": action.model_dump(mode="json")})
+
+    def end(self, verdict: Verdict) -> None:
+        size = self._page.viewport_size or {}
+        row = {**self._episode.model_dump(), "goal": self._goal.text, **size, "raw": verdict.raw, "done": verdict.done, "steps": self._steps}
+        with (self._folder / "demonstrations.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+async def scripted(page: Page, task: MiniwobTask, goal: Goal, options: Any, recorder: Recorder | None) -> Played:
+    """The task's own solution."""
+    if task.name not in SOLUTIONS:
+        return Played(0, "no solution is written for it")
+    tabs = Tabs()
+    tabs.add(page)
+    executor = Executor(tabs, 30)
+
+    async def act(action: BrowserAction) -> None:
+        if recorder:
+            await recorder.before(action)
+        await executor.perform(action)
+
+    hand = Hand(page, act, goal)
+    try:
+        await SOLUTIONS[task.name](hand)
+    except Refused as error:
+        return Played(hand.steps, str(error))
+    except (PlaywrightError, LookupError, ValueError, StopIteration, RuntimeError) as error:
+        if page.is_closed():
+            raise
+        return Played(hand.steps, f"{type(error).__name__}: {error}".splitlines()[0])
+    return Played(hand.steps, "")
+
+
+async def planned(page: Page, task: MiniwobTask, goal: Goal, options: Any, recorder: Recorder | None, *, pointer: Pointer) -> Played:
+    """The agent's loop, until the page says that it is over or the steps are used up."""
+    from deixis.browser.session import Session, SessionConfig
+
+    rules = RULES[options.protocol]
+    async with Session.attach(page, SessionConfig(width=rules.width, height=rules.height, scale=rules.scale)) as session:
+        words = goal.text if options.goal == "text" else await asyncio.to_thread(read_goal, await session.look(), pointer)
+        try:
+            planner = InstructionPlanner.from_text(words)
+        except UsageError as error:
+            return Played(0, str(error))
+        state = TaskState(goal=words)
+        planner.begin(state)
+        loop = Loop(planner, pointer, session, Limits(max_steps=rules.steps, gate=options.gate), _Unwritten(recorder))
+        for _ in range(rules.steps):
+            step = await loop.step(state)
+            if isinstance(step.planned, Finish | GiveUp):
+                return Played(len(state.steps) - 1, step.planned.reason if isinstance(step.planned, GiveUp) else "")
+            if (await task.check(page)).done:
+                return Played(len(state.steps), "")
+        return Played(rules.steps, "the steps are used up")
+
+
+class _Unwritten:
+    """A journal that keeps nothing."""
+
+    def __init__(self, recorder: Recorder | None) -> None:
+        self._recorder = recorder
+
+    def step(self, step: Step, png: bytes) -> Step:
+        return step
+
+
+QUERY = 50
+"""CSS pixels of the yellow bar that the goal stands in."""
+
+
+def read_goal(shot: Screenshot, pointer: Pointer) -> str:
+    """The goal as the pointer reads it from the bar at the top of the picture; UsageError when it cannot read."""
+    lines = getattr(pointer, "lines", None)
+    if lines is None:
+        raise UsageError(f"{pointer.name} cannot read a goal from the picture: use --goal text")
+    found = [line for line in lines(shot) if line.box.centre.y < QUERY]
+    return " ".join(line.text for line in sorted(found, key=lambda line: (round(line.box.centre.y / 6), line.box.x0)))
+
+
+@lru_cache(maxsize=2)
+def agent_named(name: str) -> Agent:
+    """`scripted`, `embedded`, or whatever `--model` takes."""
+    if name == "scripted":
+        return Agent("scripted", "", False, scripted)
+    from deixis.benchmarks.baselines import load
+
+    pointer = load(None if name == "embedded" else name)
+    return Agent(pointer.name, pointer.weights_sha256, True, partial(planned, pointer=pointer))
+
+
+__all__ = ["ActionError", "Agent", "Played", "Recorder", "agent_named"]

@@ -1,0 +1,231 @@
+"""Runs MiniWoB++ episodes: one browser a process, many contexts in it, results appended as they come.
+
+An agent is a coroutine that plays one episode in a page (`deixis.benchmarks.miniwob_agents`). Knows no task.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from playwright.async_api import Browser, Page, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+from deixis.benchmarks import statistics
+from deixis.benchmarks.miniwob import RULES, Episode, MiniwobTask, Rules, episodes
+from deixis.benchmarks.miniwob_agents import Played, Recorder, agent_named
+from deixis.benchmarks.progress import Told, shown
+from deixis.benchmarks.results import Results, Run, save
+from deixis.benchmarks.tasks import Verdict
+from deixis.benchmarks.workers import spread
+from deixis.browser.errors import UsageError
+from deixis.browser.launch import launch
+from deixis.browser.script import source
+from deixis.browser.types import Frozen
+
+CONTEXTS = 4
+"""Episodes at a time in one browser."""
+AFTER = 1.0
+"""Seconds for a page to see that its task is done, when the agent believes so."""
+LONGEST = 120.0
+"""Seconds of an episode after which it counts as failed, whatever hangs."""
+
+
+class Outcome(Frozen):
+    """One line of results.jsonl."""
+
+    id: str
+    task: str
+    seed: str
+    goal: str
+    success: bool
+    """Raw reward above 0 within the protocol's number of steps."""
+    solved: bool
+    """Raw reward above 0 with any number of steps."""
+    raw: float
+    reward: float
+    """Less the later it comes."""
+    steps: int
+    seconds: float
+    error: str = ""
+    """Why the agent stopped."""
+
+
+class Options(NamedTuple):
+    """How episodes are played; survives pickling."""
+
+    protocol: str
+    agent: str
+    goal: str
+    """Where an agent that needs the goal in words takes it from: text or pixels."""
+    gate: bool
+    record: Path | None
+
+
+def bench(
+    options: Options, names: Sequence[str] = (), count: int | None = None, workers: int = 1, out: Path | None = None,
+    address: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Plays a protocol, writes results and summary into the folder; the summary."""
+    if options.protocol not in RULES:
+        raise UsageError(f"--protocol {options.protocol!r} is none of {', '.join(RULES)}")
+    about = agent_named(options.agent)
+    rules = RULES[options.protocol]
+    wanted = episodes(rules, names, count)
+    told = Told()
+    setting = f"miniwob {options.protocol}, goal from {options.goal if about.model else 'the page'}{', gate' if options.gate and about.model else ''}"
+    run = Run(set=setting, set_sha256=setting, model=about.name, weights_sha256=about.sha256)
+    folder = out or Path("runs") / "-".join(filter(None, ("miniwob", options.protocol, run.model, run.weights_sha256[:8])))
+    start = perf_counter()
+    with Results.open(folder, run, Outcome, told.notice) as results:
+        todo = [episode for episode in wanted if episode.id not in results.done]
+        size = 1 if about.model else 2 * CONTEXTS
+        chunks = [todo[n : n + size] for n in range(0, len(todo), size)]
+        answers = spread(chunks, partial(play, options=options), workers, address)
+        for some in shown(answers, len(todo), told, lambda outcome: outcome.success):
+            results.append(some)
+        rows = [results.done[episode.id] for episode in wanted if episode.id in results.done]
+    summary = summarise(rows, rules) | run.model_dump()
+    summary["episodes_per_second"] = len(todo) / (perf_counter() - start) if todo else _before(folder)
+    save(folder / "summary.json", summary)
+    told.notice(f"results and summary: {folder}")
+    return summary
+
+
+def _before(folder: Path) -> float | None:
+    path = folder / "summary.json"
+    found: float | None = json.loads(path.read_text()).get("episodes_per_second") if path.exists() else None
+    return found
+
+
+def summarise(rows: Sequence[Outcome], rules: Rules) -> dict[str, Any]:
+    """Rates over episodes, with standard errors by bootstrap over tasks, and a row for each task."""
+    names = sorted({row.task for row in rows})
+
+    def rate(good: Callable[[Outcome], bool], some: Sequence[Outcome]) -> dict[str, Any]:
+        return statistics.rate([good(row) for row in some], [row.task for row in some]).model_dump()
+
+    credit = [row.raw / 2 + 0.5 if row.success else 0.0 for row in rows]
+    seconds = [row.seconds for row in rows]
+    return {
+        **rate(lambda row: row.success, rows), "protocol": rules.name, "steps": rules.steps,
+        "solved": rate(lambda row: row.solved, rows), "normalised_reward": sum(credit) / len(credit),
+        "mean_reward": sum(row.reward for row in rows) / len(rows),
+        "tasks_always": sum(all(r.solved for r in rows if r.task == name) for name in names), "tasks": len(names),
+        "by": {"task": {name: rate(lambda row: row.success, [row for row in rows if row.task == name]) for name in names}},
+        "errors": sum(bool(row.error) for row in rows),
+        "seconds_p50": statistics.percentile(seconds, 50), "seconds_p95": statistics.percentile(seconds, 95),
+    }  # fmt: skip
+
+
+def table(summary: dict[str, Any]) -> str:
+    """The summary for people."""
+    low, high = summary["interval"]
+    speed = summary["episodes_per_second"]
+    lines = [f"{name:32} {row['rate']:6.1%}  n={row['n']}" for name, row in summary["by"]["task"].items()]
+    lines += [
+        f"success {summary['rate']:.1%} ± {summary['stderr']:.1%} (95 % {low:.1%} to {high:.1%}, n={summary['n']}, {summary['protocol']}, at most {summary['steps']} steps)",
+        f"solved in any number of steps {summary['solved']['rate']:.1%} ± {summary['solved']['stderr']:.1%}; {summary['tasks_always']} of {summary['tasks']} tasks with every seed",
+        f"mean of raw / 2 + 0.5 where above 0: {summary['normalised_reward']:.3f}; mean reward {summary['mean_reward']:.3f}",
+        f"seconds: episode {summary['seconds_p50']:.2f}, 95 % {summary['seconds_p95']:.2f}" + (f"; {speed:.1f} episodes a second" if speed else ""),
+    ]  # fmt: skip
+    return "\n".join([*lines, f"agent: {summary['model']} {summary['weights_sha256'][:12]}".rstrip()])
+
+
+# playing
+
+
+def play(some: Sequence[Episode], options: Options) -> list[Outcome]:
+    """The outcomes of some episodes, played in this process's browser."""
+    return _player().play(some, options)
+
+
+@lru_cache(maxsize=1)
+def _player() -> "Player":
+    return Player()
+
+
+class Player:
+    """A browser on an event loop in a thread of its own, so that it outlives a call."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True, name="miniwob").start()
+        self._browser: Browser | None = None
+        self._playwright: Playwright | None = None
+
+    def play(self, some: Sequence[Episode], options: Options) -> list[Outcome]:
+        future = asyncio.run_coroutine_threadsafe(self._play(some, options), self._loop)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+    async def _play(self, some: Sequence[Episode], options: Options) -> list[Outcome]:
+        if self._browser is None or not self._browser.is_connected():
+            self._playwright = self._playwright or await async_playwright().start()
+            self._browser = await launch(self._playwright)
+        lanes = [some[n::CONTEXTS] for n in range(CONTEXTS)]
+        found = await asyncio.gather(*(self._lane(lane, options) for lane in lanes if lane))
+        return [outcome for lane in found for outcome in lane]
+
+    async def _lane(self, some: Sequence[Episode], options: Options) -> list[Outcome]:
+        """Episodes one after the other, in a context of their own."""
+        assert self._browser is not None
+        rules = RULES[options.protocol]
+        context = await self._browser.new_context(
+            viewport={"width": rules.width, "height": rules.height}, device_scale_factor=rules.scale, locale="en-US"
+        )
+        try:
+            await context.add_init_script(source())
+            page = await context.new_page()
+            return [await played(page, episode, options) for episode in some]
+        finally:
+            await context.close()
+
+
+async def played(page: Page, episode: Episode, options: Options) -> Outcome:
+    """One episode; what goes wrong in it is its error, a browser that is gone is not."""
+    rules, agent = RULES[options.protocol], agent_named(options.agent)
+    task = MiniwobTask(episode.task, rules)
+    goal = await task.start(page, episode.seed)
+    recorder = Recorder(page, options.record, episode, goal) if options.record else None
+    start = perf_counter()
+    result = Played(0, "")
+    try:
+        async with asyncio.timeout(LONGEST):
+            result = await agent.play(page, task, goal, options, recorder)
+    except TimeoutError:
+        result = Played(result.steps, f"nothing came of it in {LONGEST:g} seconds")
+    seconds = perf_counter() - start
+    verdict = await _verdict(page, task)
+    if recorder:
+        recorder.end(verdict)
+    solved = verdict.done and verdict.raw > 0
+    return Outcome(
+        id=episode.id, task=episode.task, seed=episode.seed, goal=goal.text, success=solved and result.steps <= rules.steps,
+        solved=solved, raw=verdict.raw if verdict.done else 0.0, reward=verdict.reward if verdict.done else 0.0, steps=result.steps,
+        seconds=seconds, error=result.error,
+    )  # fmt: skip
+
+
+async def _verdict(page: Page, task: MiniwobTask) -> Verdict:
+    """The page's verdict, given a moment to come to it."""
+    try:
+        await page.wait_for_function("() => WOB_DONE_GLOBAL", timeout=AFTER * 1000)
+    except PlaywrightError as error:
+        if "Timeout" not in type(error).__name__:
+            raise
+    return await task.check(page)
+
+
+def lines(rows: Sequence[Outcome]) -> Iterator[str]:
+    """A line for every episode that failed."""
+    for row in rows:
+        if not row.success:
+            yield f"{row.id} (seed {row.seed}): raw {row.raw:g} after {row.steps} steps {row.error}".rstrip()
