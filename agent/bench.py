@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from deixis.browser.errors import UsageError
+
 bench = typer.Typer(help="Measures a model; whatever the score, the exit status is 0.", no_args_is_help=True)
 
 
@@ -21,3 +23,27 @@ def grounding(
     from deixis.benchmarks import runner
 
     runner.bench(file, model, workers, out)
+
+
+@bench.command()
+def miniwob(
+    protocol: Annotated[str, typer.Option(help="pix2act, browsergym or native.")] = "browsergym",
+    tasks: Annotated[str, typer.Option(help="Some tasks only, with commas between them.")] = "",
+    episodes: Annotated[int | None, typer.Option(min=1, help="Of each task, the first so many seeds.")] = None,
+    agent: Annotated[str, typer.Option(help="scripted, embedded, or a model as --model takes it.")] = "embedded",
+    goal: Annotated[str, typer.Option(help="Where a model has the goal from: text or pixels.")] = "text",
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Hit-test before acting; without it nothing but pixels is used.")
+    ] = False,
+    record: Annotated[Path | None, typer.Option(help="Folder for pictures and actions, as demonstrations.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, a browser in each.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")] = None,
+) -> None:
+    """How often an agent does small tasks in a real browser: MiniWoB++, from pixels."""
+    from deixis.benchmarks import miniwob_run
+
+    if goal not in {"text", "pixels"}:
+        raise UsageError(f"--goal {goal!r} is neither 'text' nor 'pixels'")
+    options = miniwob_run.Options(protocol, agent, goal, gate, record)
+    names = [name.strip() for name in tasks.split(",") if name.strip()]
+    print(miniwob_run.table(miniwob_run.bench(options, names, episodes, workers, out)))

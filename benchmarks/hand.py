@@ -5,8 +5,10 @@ What it waits for are states of the page, each with a bound. Knows no task.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from playwright.async_api import Page
 
@@ -19,6 +21,7 @@ PATIENCE = 3.0
 """Seconds for something to appear, or to come to rest."""
 TURNS = 30
 """Turns of the wheel to bring something into view."""
+_CLIPBOARDS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 Acted = Callable[[BrowserAction], Awaitable[None]]
 
 FIND = """(selector) => [...document.querySelectorAll(selector)].map((e) => {
@@ -36,15 +39,20 @@ STILL = """async () => {
     const now = boxes(); same = now === before ? same + 1 : 0; before = now; await frame();
   }
 }"""
-COVERED = """([selector, nth, x, y]) => {
-  const e = document.querySelectorAll(selector)[nth], there = document.elementFromPoint(x, y);
-  if (there && (e === there || e.contains(there) || there === e.parentElement)) return null;
-  for (let p = e.parentElement; p; p = p.parentElement) {
-    const style = getComputedStyle(p), r = p.getBoundingClientRect();
-    if (p.scrollHeight > p.clientHeight + 1 && /auto|scroll/.test(style.overflowY) && r.height > 0)
-      return {x: r.left + r.width / 2, y: (Math.max(r.top, 0) + Math.min(r.bottom, innerHeight)) / 2};
+COVERED = """([selector, nth]) => {
+  const e = document.querySelectorAll(selector)[nth], r = e.getBoundingClientRect();
+  const mine = (there) => there && (e === there || e.contains(there) || there === e.parentElement);
+  for (const [across, down] of [[.5, .5], [.2, .2], [.8, .8], [.2, .8], [.8, .2], [.5, .1], [.5, .9], [.05, .5], [.95, .5]]) {
+    const x = r.left + r.width * across, y = r.top + r.height * down;
+    if (mine(document.elementFromPoint(x, y))) return {free: {x, y}};
   }
-  return {x: innerWidth / 2, y: innerHeight / 2};
+  const x = r.left + r.width / 2, y = r.top + r.height / 2;
+  for (let p = e.parentElement; p; p = p.parentElement) {
+    const style = getComputedStyle(p), box = p.getBoundingClientRect();
+    if (p.scrollHeight > p.clientHeight + 1 && /auto|scroll/.test(style.overflowY) && box.height > 0 && (y < box.top || y > box.bottom))
+      return {over: {x: box.left + box.width / 2, y: (Math.max(box.top, 0) + Math.min(box.bottom, innerHeight)) / 2}};
+  }
+  return y >= 0 && y < innerHeight ? {free: {x, y}} : {over: {x: innerWidth / 2, y: innerHeight / 2}};
 }"""
 TEXT_BOX = """([selector, nth, words]) => {
   const root = document.querySelectorAll(selector)[nth], walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
@@ -140,25 +148,26 @@ class Hand:
         self.steps += 1
         await self._act(action)
 
-    async def reach(self, selector: str, element: Element) -> Element:
-        """The element once it can be hit, after turning the wheel over what hides it."""
+    async def reach(self, selector: str, element: Element) -> Point:
+        """A point of the element that can be hit, after turning the wheel over what hides it."""
         for _ in range(TURNS):
-            centre = element.centre
-            over = await self.page.evaluate(COVERED, [selector, element.nth, centre.x, centre.y])
-            if over is None:
-                return element
-            far = centre.y - over["y"]
-            await self.do(Scroll(target=Point(x=over["x"], y=over["y"]), dy=far if abs(far) > 1 else 20))
-            moved = (await self.all(selector, shown=False))[element.nth]
-            if moved.box == element.box:
-                return moved
-            element = moved
-        return element
+            seen = await self.page.evaluate(COVERED, [selector, element.nth])
+            if "free" in seen:
+                return Point(**seen["free"])
+            over = Point(**seen["over"])
+            far = element.centre.y - over.y
+            await self.do(Scroll(target=over, dy=far if abs(far) > 1 else 20))
+            await self.still()
+            now = (await self.all(selector, shown=False))[element.nth]
+            if now.box == element.box:
+                break
+            element = now
+        return element.centre
 
     async def click(self, selector: str, text: str | None = None, **more: Any) -> Element:
         """Clicks the middle of an element, brought into view; `more` as `Click` takes it."""
-        element = await self.reach(selector, await self.one(selector, text))
-        await self.do(Click(target=element.centre, **more))
+        element = await self.one(selector, text)
+        await self.do(Click(target=await self.reach(selector, element), **more))
         return element
 
     async def click_at(self, x: float, y: float, **more: Any) -> None:
@@ -166,13 +175,11 @@ class Hand:
 
     async def click_this(self, selector: str, element: Element, **more: Any) -> None:
         """Clicks an element that was read before, brought into view."""
-        element = await self.reach(selector, element)
-        await self.do(Click(target=element.centre, **more))
+        await self.do(Click(target=await self.reach(selector, element), **more))
 
     async def type(self, selector: str, text: str, **more: Any) -> None:
         """Types into a field; `more` as `Type` takes it."""
-        field = await self.reach(selector, await self.one(selector))
-        await self.do(Type(text=text, target=field.centre, **more))
+        await self.do(Type(text=text, target=await self.reach(selector, await self.one(selector)), **more))
 
     async def type_into(self, field: Element, text: str) -> None:
         """Types into a field that was read before."""
@@ -181,6 +188,12 @@ class Hand:
     async def enter(self, text: str, submit: bool = False) -> None:
         """Types where the focus is, after what is there."""
         await self.do(Type(text=text, clear=False, submit=submit))
+
+    @asynccontextmanager
+    async def clipboard(self) -> AsyncIterator[None]:
+        """The clipboard, which all pages of a browser share, for this one alone."""
+        async with _CLIPBOARDS.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            yield
 
     async def press(self, keys: str) -> None:
         await self.do(Press(keys=keys))
@@ -202,7 +215,17 @@ class Hand:
         ends = await self.page.evaluate(TEXT_BOX, [selector, nth, words])
         if ends is None:
             raise Unsolved(f"no text {words!r} in {selector!r}")
-        await self.drag(Point(x=ends["start"]["x"] + 0.2, y=ends["start"]["y"]), Point(x=ends["end"]["x"] + 0.5, y=ends["end"]["y"]))
+        await self.drag(
+            Point(x=ends["start"]["x"] + 0.2, y=ends["start"]["y"]), Point(x=ends["end"]["x"] + 0.5, y=ends["end"]["y"])
+        )
+
+    async def double_click(self, selector: str, word: str) -> None:
+        """Selects a word of an element's text as people do."""
+        ends = await self.page.evaluate(TEXT_BOX, [selector, 0, word])
+        if ends is None:
+            raise Unsolved(f"no text {word!r} in {selector!r}")
+        x = (ends["start"]["x"] + ends["end"]["x"]) / 2
+        await self.click_at(x, ends["start"]["y"], count=2)
 
 
 Refused = (ActionError, Unsolved)

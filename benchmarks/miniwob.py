@@ -27,7 +27,67 @@ from deixis.browser.types import Frozen
 
 LEFT_OUT = ("button-delay", "chase-circle", "hover-shape", "moving-items", "simon-says")
 """Pages that BrowserGym leaves out: time is what they are about."""
-PIX2ACT = ["bisect-angle", "choose-date-nodelay", "circle-center", "click-button", "click-button-sequence", "click-checkboxes", "click-checkboxes-large", "click-checkboxes-soft", "click-checkboxes-transfer", "click-collapsible-2-nodelay", "click-collapsible-nodelay", "click-color", "click-dialog", "click-dialog-2", "click-link", "click-option", "click-pie-nodelay", "click-shades", "click-shape", "click-tab", "click-tab-2", "click-tab-2-easy", "click-tab-2-hard", "click-tab-2-medium", "click-test", "click-test-2", "click-test-transfer", "click-widget", "count-shape", "count-sides", "drag-box", "drag-item", "drag-items", "drag-items-grid", "drag-shapes", "drag-sort-numbers", "email-inbox-delete", "email-inbox-important", "enter-date", "enter-text-2", "enter-time", "find-midpoint", "grid-coordinate", "identify-shape", "navigate-tree", "number-checkboxes", "resize-textarea", "right-angle", "simple-algebra", "simple-arithmetic", "text-transform", "tic-tac-toe", "unicode-test", "use-autocomplete-nodelay", "use-colorwheel", "use-colorwheel-2", "use-slider", "use-slider-2", "visual-addition"]
+PIX2ACT = [
+    "bisect-angle",
+    "choose-date-nodelay",
+    "circle-center",
+    "click-button",
+    "click-button-sequence",
+    "click-checkboxes",
+    "click-checkboxes-large",
+    "click-checkboxes-soft",
+    "click-checkboxes-transfer",
+    "click-collapsible-2-nodelay",
+    "click-collapsible-nodelay",
+    "click-color",
+    "click-dialog",
+    "click-dialog-2",
+    "click-link",
+    "click-option",
+    "click-pie-nodelay",
+    "click-shades",
+    "click-shape",
+    "click-tab",
+    "click-tab-2",
+    "click-tab-2-easy",
+    "click-tab-2-hard",
+    "click-tab-2-medium",
+    "click-test",
+    "click-test-2",
+    "click-test-transfer",
+    "click-widget",
+    "count-shape",
+    "count-sides",
+    "drag-box",
+    "drag-item",
+    "drag-items",
+    "drag-items-grid",
+    "drag-shapes",
+    "drag-sort-numbers",
+    "email-inbox-delete",
+    "email-inbox-important",
+    "enter-date",
+    "enter-text-2",
+    "enter-time",
+    "find-midpoint",
+    "grid-coordinate",
+    "identify-shape",
+    "navigate-tree",
+    "number-checkboxes",
+    "resize-textarea",
+    "right-angle",
+    "simple-algebra",
+    "simple-arithmetic",
+    "text-transform",
+    "tic-tac-toe",
+    "unicode-test",
+    "use-autocomplete-nodelay",
+    "use-colorwheel",
+    "use-colorwheel-2",
+    "use-slider",
+    "use-slider-2",
+    "visual-addition",
+]
 """As published; `drag-item` is not among the pages of miniwob 1.1."""
 PIX2ACT_SEED, PIX2ACT_EPISODES = 1201539860, 100
 SEEDS = 34
@@ -61,12 +121,13 @@ class Rules(Frozen):
     """CSS pixels of the viewport."""
     height: int
     scale: float
+    """Image pixels per CSS pixel: the letters are 8 to 10 CSS pixels high."""
 
 
 RULES = {
-    "pix2act": Rules(name="pix2act", steps=29, time=NEVER, blank=False, width=160, height=210, scale=2),
-    "browsergym": Rules(name="browsergym", steps=10, time=1_000_000, blank=True, width=332, height=214, scale=1.5),
-    "native": Rules(name="native", steps=10, time=0, blank=False, width=332, height=214, scale=1.5),
+    "pix2act": Rules(name="pix2act", steps=29, time=NEVER, blank=False, width=160, height=210, scale=3),
+    "browsergym": Rules(name="browsergym", steps=10, time=1_000_000, blank=True, width=332, height=214, scale=3),
+    "native": Rules(name="native", steps=10, time=0, blank=False, width=332, height=214, scale=3),
 }
 
 
@@ -118,7 +179,10 @@ def _browsergym(names: Sequence[str]) -> dict[str, list[str]]:
     """Page seeds by task: five a task, drawn over all tasks in their order, whichever are asked for."""
     rng = np.random.RandomState(42)
     order = [task for task in tasks() if task not in LEFT_OUT]
-    drawn = {task: [str(np.random.RandomState(seed).randint(0, 1_000_000)) for seed in rng.randint(0, SEEDS, 5)] for task in order}
+    drawn = {
+        task: [str(np.random.RandomState(seed).randint(0, 1_000_000)) for seed in rng.randint(0, SEEDS, 5)]
+        for task in order
+    }
     drawn |= {task: [str(number) for number in range(5)] for task in names if task in LEFT_OUT}
     return {task: drawn[task] for task in (names or order)}
 

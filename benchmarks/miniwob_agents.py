@@ -6,7 +6,7 @@ the one people use. A goal that the planner does not understand counts as failed
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,15 +18,18 @@ from deixis.agent.loop import Limits, Loop
 from deixis.agent.planner import InstructionPlanner
 from deixis.agent.protocols import Pointer
 from deixis.agent.state import Step, TaskState
+from deixis.benchmarks.baselines import load
 from deixis.benchmarks.hand import Hand, Refused
 from deixis.benchmarks.miniwob import RULES, Episode, MiniwobTask
 from deixis.benchmarks.miniwob_solutions import SOLUTIONS
 from deixis.benchmarks.tasks import Goal, Verdict
 from deixis.browser.actions import BrowserAction, Finish, GiveUp
-from deixis.browser.errors import ActionError, UsageError
+from deixis.browser.errors import UsageError
 from deixis.browser.executor import Executor
+from deixis.browser.session import Session, SessionConfig
 from deixis.browser.tabs import Tabs
-from deixis.browser.types import Screenshot
+from deixis.browser.types import Box, Point, Pointing, Reading, Screenshot
+from deixis.vlm.pointer import NanoPointer
 
 
 class Played(NamedTuple):
@@ -63,8 +66,15 @@ class Recorder:
         self._steps.append({"image": str(path.relative_to(self._folder)), "action": action.model_dump(mode="json")})
 
     def end(self, verdict: Verdict) -> None:
-        size = self._page.viewport_size or {}
-        row = {**self._episode.model_dump(), "goal": self._goal.text, **size, "raw": verdict.raw, "done": verdict.done, "steps": self._steps}
+        size = dict(self._page.viewport_size or {})
+        row = {
+            **self._episode.model_dump(),
+            "goal": self._goal.text,
+            **size,
+            "raw": verdict.raw,
+            "done": verdict.done,
+            "steps": self._steps,
+        }
         with (self._folder / "demonstrations.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
@@ -94,13 +104,17 @@ async def scripted(page: Page, task: MiniwobTask, goal: Goal, options: Any, reco
     return Played(hand.steps, "")
 
 
-async def planned(page: Page, task: MiniwobTask, goal: Goal, options: Any, recorder: Recorder | None, *, pointer: Pointer) -> Played:
+async def planned(
+    page: Page, task: MiniwobTask, goal: Goal, options: Any, recorder: Recorder | None, *, pointer: Pointer
+) -> Played:
     """The agent's loop, until the page says that it is over or the steps are used up."""
-    from deixis.browser.session import Session, SessionConfig
-
     rules = RULES[options.protocol]
-    async with Session.attach(page, SessionConfig(width=rules.width, height=rules.height, scale=rules.scale)) as session:
-        words = goal.text if options.goal == "text" else await asyncio.to_thread(read_goal, await session.look(), pointer)
+    async with Session.attach(
+        page, SessionConfig(width=rules.width, height=rules.height, scale=rules.scale)
+    ) as session:
+        words = (
+            goal.text if options.goal == "text" else await asyncio.to_thread(read_goal, await session.look(), pointer)
+        )
         try:
             planner = InstructionPlanner.from_text(words)
         except UsageError as error:
@@ -133,11 +147,58 @@ QUERY = 50
 
 def read_goal(shot: Screenshot, pointer: Pointer) -> str:
     """The goal as the pointer reads it from the bar at the top of the picture; UsageError when it cannot read."""
-    lines = getattr(pointer, "lines", None)
-    if lines is None:
+    if not isinstance(pointer, Magnifier):
         raise UsageError(f"{pointer.name} cannot read a goal from the picture: use --goal text")
-    found = [line for line in lines(shot) if line.box.centre.y < QUERY]
-    return " ".join(line.text for line in sorted(found, key=lambda line: (round(line.box.centre.y / 6), line.box.x0)))
+    found = [(box, text) for box, text in pointer.lines(shot) if (box.y0 + box.y1) / 2 < QUERY]
+    return " ".join(text for _, text in sorted(found, key=lambda line: (round(line[0].centre.y / 6), line[0].x0)))
+
+
+class Magnifier:
+    """The embedded model on a screen of tiny letters: shown the picture's own pixels as if they were CSS pixels."""
+
+    def __init__(self, pointer: NanoPointer) -> None:
+        self._pointer = pointer
+        self.name, self.weights_sha256 = pointer.name, pointer.weights_sha256
+
+    def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
+        found = self._pointer.point_many(_large(screenshot), targets)
+        return [_shrunk(pointing, screenshot.scale) for pointing in found]
+
+    def read_at(self, screenshot: Screenshot, point: Point, confidence: float = 1.0) -> Reading:
+        large = Point(x=point.x * screenshot.scale, y=point.y * screenshot.scale)
+        reading = self._pointer.read_at(_large(screenshot), large, confidence)
+        return reading.model_copy(update={"box": _box(reading.box, screenshot.scale) if reading.box else None})
+
+    def lines(self, screenshot: Screenshot) -> list[tuple[Box, str]]:
+        """Every line of text with its box in CSS pixels."""
+        things = self._pointer.look(_large(screenshot)).things
+        scale = screenshot.scale
+        boxes = [
+            Box(**dict(zip(("x0", "y0", "x1", "y1"), row, strict=True)))
+            for row in things.boxes[: things.lines].tolist()
+        ]
+        return [(_box(box, scale), text) for box, text in zip(boxes, things.texts, strict=False)]
+
+
+def _large(screenshot: Screenshot) -> Screenshot:
+    width, height = screenshot.image_size
+    return screenshot.model_copy(update={"width": width, "height": height})
+
+
+def _box(box: Box, scale: float) -> Box:
+    return Box(x0=box.x0 / scale, y0=box.y0 / scale, x1=box.x1 / scale, y1=box.y1 / scale)
+
+
+def _shrunk(pointing: Pointing, scale: float) -> Pointing:
+    def small(point: Point) -> Point:
+        return Point(x=point.x / scale, y=point.y / scale)
+
+    others = tuple(other.model_copy(update={"point": small(other.point)}) for other in pointing.alternatives)
+    place = {
+        "point": small(pointing.point) if pointing.point else None,
+        "box": _box(pointing.box, scale) if pointing.box else None,
+    }
+    return pointing.model_copy(update={**place, "alternatives": others})
 
 
 @lru_cache(maxsize=2)
@@ -145,10 +206,7 @@ def agent_named(name: str) -> Agent:
     """`scripted`, `embedded`, or whatever `--model` takes."""
     if name == "scripted":
         return Agent("scripted", "", False, scripted)
-    from deixis.benchmarks.baselines import load
-
-    pointer = load(None if name == "embedded" else name)
+    pointer: Pointer = load(None if name == "embedded" else name)
+    if isinstance(pointer, NanoPointer):
+        pointer = Magnifier(pointer)
     return Agent(pointer.name, pointer.weights_sha256, True, partial(planned, pointer=pointer))
-
-
-__all__ = ["ActionError", "Agent", "Played", "Recorder", "agent_named"]

@@ -5,11 +5,23 @@ import re
 from deixis.benchmarks.hand import Element, Hand, Unsolved
 from deixis.benchmarks.miniwob_click import SOLUTIONS, SUBMIT, said, solves
 from deixis.benchmarks.miniwob_forms import pick_date
+from deixis.browser.actions import Hover
 from deixis.browser.types import Point
 
 INBOXES = [
     "email-inbox" + kind
-    for kind in ("", "-delete", "-forward", "-forward-nl", "-forward-nl-turk", "-important", "-nl-turk", "-noscroll", "-reply", "-star-reply")
+    for kind in (
+        "",
+        "-delete",
+        "-forward",
+        "-forward-nl",
+        "-forward-nl-turk",
+        "-important",
+        "-nl-turk",
+        "-noscroll",
+        "-reply",
+        "-star-reply",
+    )
 ]
 
 
@@ -81,7 +93,7 @@ async def search_engine(hand: Hand) -> None:
 
 @solves("phone-book")
 async def phone_book(hand: Hand) -> None:
-    name, kind = said(hand, r"Find (\w+) in"), said(hand, r"on their (\w+)")
+    name, kind = said(hand, r"Find (\S+) in"), said(hand, r"on their (\w+)")
     for _ in range(5):
         if (await hand.one("#contact .name")).text == name:
             break
@@ -95,13 +107,21 @@ async def social_media(hand: Hand) -> None:
     post = next(e for e in await hand.all(".media") if e.text and user == _user(e))
     names = {"Reply": ".reply", "Retweet": ".retweet", "Like": ".like"}
     if label in names:
-        selector = f".media {names[label]}"
-        await hand.click_this(selector, (await hand.all(selector))[post.nth])
+        await _press_icon(hand, f".media {names[label]}", post.nth)
         return
-    await hand.click_this(".media .more", (await hand.all(".media .more"))[post.nth])
+    await _press_icon(hand, ".media .more", post.nth)
     await hand.still()
     item = next(e for e in await hand.all(".media ul:not(.hide) li") if e.text.startswith(label))
     await hand.click_this(".media ul:not(.hide) li", item)
+
+
+async def _press_icon(hand: Hand, selector: str, nth: int) -> None:
+    """Icons that change under the mouse take no click until the new drawing is there."""
+    place = await hand.reach(selector, (await hand.all(selector))[nth])
+    await hand.do(Hover(target=place))
+    await hand.page.wait_for_load_state("networkidle")
+    await hand.still()
+    await hand.click_at(place.x, place.y)
 
 
 def _user(post: Element) -> str:
@@ -125,7 +145,9 @@ async def order_food(hand: Hand) -> None:
     kinds = re.search(r"Order (\d+) items that are (\S+)", hand.goal.text)
     items = await hand.all(".food-item", shown=False)
     if kinds:
-        types = await hand.read("[...document.querySelectorAll('.food-item')].map((f) => [...f.querySelectorAll('img')].map((i) => i.alt))")
+        types = await hand.read(
+            "[...document.querySelectorAll('.food-item')].map((f) => [...f.querySelectorAll('img')].map((i) => i.alt))"
+        )
         fitting = next(n for n, names in enumerate(types) if kinds[2] in names)
         chosen = [fitting] * int(kinds[1])
     else:
@@ -159,9 +181,9 @@ async def _covered(hand: Hand, cells: list[str]) -> bool:
 
 
 async def _draw_event(hand: Hand, cells: list[str]) -> None:
-    last = await hand.reach(cells[-1], await hand.one(cells[-1]))
-    first = await hand.reach(cells[0], await hand.one(cells[0]))
-    last = await hand.one(cells[-1])
+    for cell in (cells[-1], cells[0]):
+        await hand.reach(cell, await hand.one(cell))
+    first, last = await hand.one(cells[0]), await hand.one(cells[-1])
     x = first.centre.x
     await hand.drag(Point(x=x, y=first.centre.y - 4), Point(x=x, y=last.centre.y + 4))
 
@@ -174,10 +196,14 @@ async def text_editor(hand: Hand) -> None:
     goal = hand.goal.text
     word = re.search(r"give the text (\S+) the", goal)
     await hand.click(".ql-editor")
-    if word:
+    if word and word[1].isalpha():
+        await hand.double_click(".ql-editor", word[1])
+    elif word:
         await hand.mark(".ql-editor", 0, word[1])
     else:
         await hand.press("ControlOrMeta+A")
+    await hand.until("getSelection().toString().trim() !== ''")
+    await hand.still()  # the editor takes the selection up in its own time
     style = re.search(r"the style (\w+)", goal)
     if style:
         await hand.click(f".ql-{STYLES[style[1]]}")

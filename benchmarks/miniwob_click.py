@@ -72,7 +72,9 @@ async def click_tab(hand: Hand) -> None:
 @solves("click-tab-2", "click-tab-2-easy", "click-tab-2-hard", "click-tab-2-medium")
 async def click_in_tab(hand: Hand) -> None:
     text = said(hand, r'link "(.*)"')
-    panels = await hand.read("[...document.querySelectorAll('.ui-tabs-panel')].map((p) => [p.id, [...p.querySelectorAll('.alink')].map((a) => a.textContent)])")
+    panels = await hand.read(
+        "[...document.querySelectorAll('.ui-tabs-panel')].map((p) => [p.id, [...p.querySelectorAll('.alink')].map((a) => a.textContent)])"
+    )
     home = next((name for name, links in panels if text in links), "tabs-2")
     if await hand.read(f"getComputedStyle(document.getElementById('{home}')).display === 'none'"):
         await hand.click(f'a[href="#{home}"]')
@@ -90,7 +92,9 @@ async def open_and_submit(hand: Hand) -> None:
 @solves("click-collapsible-2", "click-collapsible-2-nodelay")
 async def click_in_section(hand: Hand) -> None:
     text = said(hand, r'link "(.*)"')
-    sections = await hand.read("[...document.querySelectorAll('#area > div')].map((d) => [...d.querySelectorAll('.alink')].map((a) => a.textContent))")
+    sections = await hand.read(
+        "[...document.querySelectorAll('#area > div')].map((d) => [...d.querySelectorAll('.alink')].map((a) => a.textContent))"
+    )
     where = next(number for number, links in enumerate(sections) if text in links)
     await hand.click_this("#area h3", (await hand.all("#area h3"))[where])
     await hand.still()
@@ -134,7 +138,9 @@ async def click_menu(hand: Hand) -> None:
     *parents, leaf = said(hand, r"Select (.*)").split(">")
     for parent in parents:
         await hand.hover("#menu div", parent)
-        await hand.until(f"[...document.querySelectorAll('#menu li')].some((l) => l.firstElementChild.textContent === {parent!r} && getComputedStyle(l.children[1]).display !== 'none')")
+        await hand.until(
+            f"[...document.querySelectorAll('#menu li')].some((l) => l.firstElementChild.textContent === {parent!r} && getComputedStyle(l.children[1]).display !== 'none')"
+        )
         await hand.still()
     await hand.click("#menu div", leaf)
 
@@ -233,7 +239,9 @@ async def buy_ticket(hand: Hand) -> None:
     price = "cost" in wanted
     values = await hand.all(".buy-ticket" if price else ".time-duration")
     best = max if wanted.startswith(("longest", "most")) else min
-    chosen = best(range(len(values)), key=lambda n: int(values[n].attributes["data-price" if price else "data-duration"]))
+    chosen = best(
+        range(len(values)), key=lambda n: int(values[n].attributes["data-price" if price else "data-duration"])
+    )
     await hand.click_this(".buy-ticket", (await hand.all(".buy-ticket"))[chosen])
 
 
@@ -282,7 +290,9 @@ async def number_checkboxes(hand: Hand) -> None:
 async def stock_market(hand: Hand) -> None:
     limit = said(hand, r"less than \$([0-9]+[.][0-9]+)")
     button = await hand.one("#buy")
-    await hand.until(f"parseFloat(document.getElementById('stock-price').textContent.slice(1)) < {float(limit) - 0.5}", 12)
+    await hand.until(
+        f"parseFloat(document.getElementById('stock-price').textContent.slice(1)) < {float(limit) - 0.5}", 12
+    )
     await hand.click_at(button.centre.x, button.centre.y)
 
 
@@ -293,7 +303,9 @@ def best_cell(board: str) -> int:
     """The cell for x: win, or stop o, or open most lines of two, or most lines at all."""
 
     def completes(mark: str) -> list[int]:
-        return [cell for line in LINES for cell in line if board[cell] == " " and [board[c] for c in line].count(mark) == 2]
+        return [
+            cell for line in LINES for cell in line if board[cell] == " " and [board[c] for c in line].count(mark) == 2
+        ]
 
     urgent = completes("x") or completes("o")
     if urgent:

@@ -147,7 +147,7 @@ async def use_colorwheel(hand: Hand) -> None:
     styled = re.search(r"background-color: ?([^;\"]+)", hand.goal.html)
     red, green, blue = ImageColor.getrgb(styled[1] if styled else said(hand, r"Select (\w+) with"))[:3]
     await hand.type("#col", f"{red:02X}{green:02X}{blue:02X}")
-    await hand.press("Tab")
+    await hand.click_at(150, 195)  # beside the palette, which closes it
     await hand.still()
     await hand.click(SUBMIT)
 
@@ -270,11 +270,12 @@ async def fill_layout(hand: Hand) -> None:
 async def copy_paste(hand: Hand) -> None:
     number = re.search(r"the ([0-9])", hand.goal.text)
     source = f"#text-{number[1]}" if number else "#to-copy"
-    await hand.click(source)
-    await hand.press("ControlOrMeta+A")
-    await hand.press("ControlOrMeta+C")
-    await hand.click("#answer-input")
-    await hand.press("ControlOrMeta+V")
+    async with hand.clipboard():
+        await hand.click(source)
+        await hand.press("ControlOrMeta+A")
+        await hand.press("ControlOrMeta+C")
+        await hand.click("#answer-input")
+        await hand.press("ControlOrMeta+V")
     await hand.click(SUBMIT)
 
 

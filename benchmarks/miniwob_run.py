@@ -68,7 +68,6 @@ class Options(NamedTuple):
 
 def bench(
     options: Options, names: Sequence[str] = (), count: int | None = None, workers: int = 1, out: Path | None = None,
-    address: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Plays a protocol, writes results and summary into the folder; the summary."""
     if options.protocol not in RULES:
@@ -79,13 +78,15 @@ def bench(
     told = Told()
     setting = f"miniwob {options.protocol}, goal from {options.goal if about.model else 'the page'}{', gate' if options.gate and about.model else ''}"
     run = Run(set=setting, set_sha256=setting, model=about.name, weights_sha256=about.sha256)
-    folder = out or Path("runs") / "-".join(filter(None, ("miniwob", options.protocol, run.model, run.weights_sha256[:8])))
+    folder = out or Path("runs") / "-".join(
+        filter(None, ("miniwob", options.protocol, run.model, run.weights_sha256[:8]))
+    )
     start = perf_counter()
     with Results.open(folder, run, Outcome, told.notice) as results:
         todo = [episode for episode in wanted if episode.id not in results.done]
         size = 1 if about.model else 2 * CONTEXTS
         chunks = [todo[n : n + size] for n in range(0, len(todo), size)]
-        answers = spread(chunks, partial(play, options=options), workers, address)
+        answers = spread(chunks, partial(play, options=options), workers)
         for some in shown(answers, len(todo), told, lambda outcome: outcome.success):
             results.append(some)
         rows = [results.done[episode.id] for episode in wanted if episode.id in results.done]

@@ -100,7 +100,13 @@ async def right_angle(hand: Hand) -> None:
 @solves("bisect-angle")
 async def bisect_angle(hand: Hand) -> None:
     corner, one, other = await circles(hand)
-    ways = [((p.x - corner.x) / math.dist((p.x, p.y), (corner.x, corner.y)), (p.y - corner.y) / math.dist((p.x, p.y), (corner.x, corner.y))) for p in (one, other)]
+    ways = [
+        (
+            (p.x - corner.x) / math.dist((p.x, p.y), (corner.x, corner.y)),
+            (p.y - corner.y) / math.dist((p.x, p.y), (corner.x, corner.y)),
+        )
+        for p in (one, other)
+    ]
     await _towards(hand, corner, (ways[0][0] + ways[1][0], ways[0][1] + ways[1][1]), both=False)
 
 
@@ -136,7 +142,9 @@ async def drag_way(hand: Hand) -> None:
 @solves("drag-box")
 async def drag_box(hand: Hand) -> None:
     small, large = await hand.one("#draggableSmall"), await hand.one("#draggableLarge")
-    await hand.drag(small.centre, moved(small.centre, large.box.x0 + 15 - small.box.x0, large.box.y0 + 15 - small.box.y0))
+    await hand.drag(
+        small.centre, moved(small.centre, large.box.x0 + 15 - small.box.x0, large.box.y0 + 15 - small.box.y0)
+    )
     await hand.click(SUBMIT)
 
 
@@ -172,7 +180,9 @@ def wanted(where: str, now: int, count: int, grid: bool) -> int:
     if grid:
         row = {"up by one": -3, "down by one": 3, "left by one": -1, "right by one": 1}
         return now + row[where] if where in row else PLACES[where.removeprefix("to the ")]
-    return {"to the top": 1, "to the bottom": count, "down by one position": now + 1, "up by one position": now - 1}[where]
+    return {"to the top": 1, "to the bottom": count, "down by one position": now + 1, "up by one position": now - 1}[
+        where
+    ]
 
 
 @solves("drag-items", "drag-items-grid")
@@ -246,7 +256,9 @@ async def hot_cold(hand: Hand) -> None:
     spots = np.array([(x, y) for x in range(5, 155) for y in range(5, 120)], dtype=np.float64)  # (N, 2)
     grid = np.array([(x, y) for x in range(6, 150, 8) for y in range(6, 120, 8)], dtype=np.float64)
     bounds = np.array([5, 10, 40])
-    asks = np.searchsorted(bounds, np.linalg.norm(grid[:, None] - spots[None], axis=2), side="right")  # (G, N) 0 hot .. 3 ice
+    asks = np.searchsorted(
+        bounds, np.linalg.norm(grid[:, None] - spots[None], axis=2), side="right"
+    )  # (G, N) 0 hot .. 3 ice
     possible = np.ones(len(spots), dtype=bool)
     names = ["HOT", "WARM", "COLD", "ICE COLD"]
     for _ in range(25):

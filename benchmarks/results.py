@@ -19,8 +19,6 @@ Notice = Callable[[str], None]
 FILE = "results.jsonl"
 
 
-
-
 class Run(Frozen):
     """Who answered which set; a second start must be the same."""
 

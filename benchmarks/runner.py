@@ -1,33 +1,27 @@
 """Asks a pointer every item of a set and keeps what it says: results.jsonl, appended as it goes, then the summary.
 
 A second start goes on where the first ended. Work goes out picture by picture (`Job`), and what answers jobs is a plain
-iterator of results (`here`, `in_processes`), so other machines can be put in its place. Knows no particular model.
+iterator of results (`deixis.benchmarks.workers`): here or in processes. Knows no particular model.
 """
 
 import json
-import multiprocessing
-import os
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any, Protocol, runtime_checkable
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from deixis.agent.picture import blank
 from deixis.agent.protocols import Pointer
 from deixis.benchmarks import baselines
+from deixis.benchmarks.progress import Told, shown
 from deixis.benchmarks.report import write_report
 from deixis.benchmarks.results import Notice, Results, Run, save
 from deixis.benchmarks.sets import GroundingSet, Item, Job, jobs, read_set, screenshot
 from deixis.benchmarks.summary import Result, summarise, table
-from deixis.browser.errors import SetupError, UsageError
+from deixis.benchmarks.workers import here, share, spread
+from deixis.browser.errors import UsageError
 from deixis.browser.types import Pointing, Reading, Screenshot
 
 PICTURES = 20
@@ -47,8 +41,8 @@ def bench(
     path: Path, model: str | None = None, workers: int = 1, out: Path | None = None, quiet: bool = False
 ) -> dict[str, Any]:
     """Runs a grounding set, writes results, summary and report into the folder, prints the table unless quiet; the summary."""
-    console = Console(stderr=True)
-    notice = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    told = Told()
+    notice = told.notice
     found = read_set(path)
     pointer = baselines.load(model)
     run = Run(set=path.name, set_sha256=found.sha256, model=pointer.name, weights_sha256=pointer.weights_sha256)
@@ -57,8 +51,10 @@ def bench(
         todo = asked(found.items, results.done, pointer, notice)
         work = jobs(found, todo)
         many = workers > 1 and len(work) > 1
-        answers = in_processes(work, model, workers) if many else here(work, pointer)
-        _collect(answers, results, len(todo), console)
+        there = partial(_answer_there, model=model, threads=share(workers))
+        answers = spread(work, there, workers) if many else here(work, partial(answer, pointer=pointer))
+        for some in shown(answers, len(todo), told, lambda result: result.hit, "hit"):
+            results.append(some)
     summary = conclude(found, folder, run, pointer if todo else None)
     if not quiet:
         print(table(summary))
@@ -77,18 +73,6 @@ def asked(items: Sequence[Item], done: dict[str, Result], pointer: Pointer, noti
     return rest
 
 
-def _collect(answers: Iterator[list[Result]], results: Results[Result], total: int, console: Console) -> None:
-    """Writes results as they come, and shows how far it is."""
-    hits = count = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not total) as progress:
-        task = progress.add_task("asking", total=total)
-        for some in answers:
-            results.append(some)
-            hits, count = hits + sum(result.hit for result in some), count + len(some)
-            progress.update(task, advance=len(some), description=f"{hits / count:.1%} hit")
-
-
 def conclude(found: GroundingSet, folder: Path, run: Run, pointer: Pointer | None) -> dict[str, Any]:
     """Writes summary.json and report.html from what is in the folder; without a pointer, calls are not timed again."""
     results = Results.read(folder / "results.jsonl", Result)
@@ -103,39 +87,6 @@ def conclude(found: GroundingSet, folder: Path, run: Run, pointer: Pointer | Non
     save(path, summary)
     write_report(folder, found, rows, summary)
     return summary
-
-
-def here(work: Sequence[Job], pointer: Pointer) -> Iterator[list[Result]]:
-    """Answers jobs in this process, one after the other."""
-    for job in work:
-        yield answer(job, pointer)
-
-
-def in_processes(work: Sequence[Job], model: str | None, workers: int) -> Iterator[list[Result]]:
-    """Answers jobs in processes that share the processors out evenly, in the order in which they are done."""
-    threads = max(1, _processors() // workers)
-    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-    waiting = list(reversed(work))
-    with ProcessPoolExecutor(workers, context, initializer=_deaf) as pool:
-        running: set[Future[list[Result]]] = set()
-        try:
-            while waiting or running:
-                while waiting and len(running) < workers:  # no more than run: Ctrl-C waits for these only
-                    running.add(pool.submit(_answer_there, waiting.pop(), model, threads))
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        except BrokenProcessPool as error:
-            raise SetupError("a worker process died (out of memory?): start again with fewer --workers") from error
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _deaf() -> None:
-    """Ctrl-C reaches every process of a terminal; the first one decides."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @lru_cache(maxsize=1)

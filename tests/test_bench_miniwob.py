@@ -1,0 +1,76 @@
+"""MiniWoB++: the protocols as published, and scripted solutions in a real browser, with our own actions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deixis.benchmarks import miniwob, miniwob_run
+from deixis.benchmarks.miniwob import LEFT_OUT, PIX2ACT, RULES
+from deixis.benchmarks.miniwob_forms import solved
+from deixis.benchmarks.miniwob_run import Outcome
+from deixis.benchmarks.miniwob_solutions import SOLUTIONS
+from deixis.browser.errors import UsageError
+
+SAMPLE = (
+    "click-test", "click-checkboxes", "choose-date", "use-slider", "drag-items", "email-inbox", "enter-time", "count-sides", "click-scroll-list",
+    "copy-paste", "hot-cold", "social-media",
+)  # fmt: skip
+
+
+def options(protocol: str = "browsergym", record: Path | None = None) -> miniwob_run.Options:
+    return miniwob_run.Options(protocol, "scripted", "text", False, record)
+
+
+def test_episodes_are_those_of_the_protocols() -> None:
+    gym = miniwob.episodes(RULES["browsergym"])
+    assert len(gym) == 625 and len({episode.task for episode in gym}) == 125
+    assert len({(episode.task, episode.seed) for episode in gym}) == 590  # BrowserGym draws some seeds twice
+    assert len({episode.id for episode in gym}) == 625
+    assert miniwob.episodes(RULES["browsergym"], ["use-spinner"]) == [e for e in gym if e.task == "use-spinner"]
+    pix2act = miniwob.episodes(RULES["pix2act"])
+    assert len(PIX2ACT) == 59 and len(pix2act) == 5800 and pix2act[0].seed == "1201539860"
+    assert {episode.task for episode in pix2act} == set(PIX2ACT) - {"drag-item"}
+    with pytest.raises(UsageError, match="no task 'click-tset'"):
+        miniwob.episodes(RULES["native"], ["click-tset"])
+
+
+def test_all_but_one_task_have_a_solution() -> None:
+    assert set(miniwob.tasks()) - set(SOLUTIONS) == {*LEFT_OUT, "draw-circle"}
+    assert set(SOLUTIONS) <= set(miniwob.tasks())
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer"), [("3 x 4 =", 12), ("2 - 9 = ", -7), ("x + 4 = 9", 5), ("x - 4 = 9", 13), ("9 - x = 2", 7)]
+)
+def test_sums(problem: str, answer: int) -> None:
+    assert solved(problem) == answer
+
+
+def test_a_sample_is_solved_recorded_and_resumed(tmp_path: Path) -> None:
+    out, record = tmp_path / "out", tmp_path / "record"
+    record.mkdir()
+    summary = miniwob_run.bench(options(record=record), SAMPLE, 1, out=out)
+    assert summary["n"] == len(SAMPLE) and summary["solved"]["rate"] == 1.0, (out / "results.jsonl").read_text()
+    shown = [json.loads(line) for line in (record / "demonstrations.jsonl").read_text().splitlines()]
+    assert {row["task"] for row in shown} == set(SAMPLE) and all(row["raw"] > 0 for row in shown)
+    click = next(row for row in shown if row["task"] == "click-test")["steps"]
+    assert [step["action"]["kind"] for step in click] == ["click"] and (record / click[0]["image"]).exists()
+    before = (out / "results.jsonl").read_bytes()
+    assert miniwob_run.bench(options(), SAMPLE, 1, out=out)["n"] == len(SAMPLE)
+    assert (out / "results.jsonl").read_bytes() == before, "a second start played again"
+    with pytest.raises(UsageError, match="holds results of scripted"):
+        miniwob_run.bench(options("native"), SAMPLE, 1, out=out)
+
+
+def test_what_has_no_solution_counts_as_failed(tmp_path: Path) -> None:
+    summary = miniwob_run.bench(options(), ["draw-circle"], 1, out=tmp_path)
+    assert summary["rate"] == 0.0 and summary["errors"] == 1
+    assert "no solution" in Outcome.model_validate_json((tmp_path / "results.jsonl").read_text()).error
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_solutions_do_the_tasks(tmp_path: Path) -> None:
+    summary = miniwob_run.bench(options(), out=tmp_path)
+    assert summary["n"] == 625 and summary["tasks_always"] >= 110, miniwob_run.table(summary)
