@@ -18,6 +18,9 @@ from deixis.vlm.things import Box, Sighted, Written, inside, words_of
 SURE = 0.35
 """What a line's letters must have on average to be taken for letters."""
 
+AROUND = 5
+"""CSS pixels around an element that its drawing is cut out with: boxes are a few pixels off, edges of buttons run on them."""
+
 
 def look(model: Nano, picture: Image.Image, css: Image.Image) -> Sighted:
     """Everything on a screen. picture: in its own resolution; css: the same at one pixel per CSS pixel."""
@@ -64,8 +67,9 @@ def draw(
     for number, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
         if written[number] or min(x1 - x0, y1 - y0) > symbols.LARGEST or max(x1 - x0, y1 - y0) > 3 * symbols.LARGEST:
             continue
-        crop = picture.crop((round(x0 * scale), round(y0 * scale), round(x1 * scale), round(y1 * scale)))
-        drawing = symbols.drawing_of(crop)
+        around = round(AROUND * scale)
+        edges = [round(edge * scale) for edge in (x0 - AROUND, y0 - AROUND, x1 + AROUND, y1 + AROUND)]
+        drawing = symbols.drawing_of(picture.crop(edges), around)  # type: ignore[arg-type]
         if drawing is not None:
             places.append(number)
             drawings.append(drawing)

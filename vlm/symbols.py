@@ -47,25 +47,91 @@ class Symbols(nn.Module):
         return F.normalize(self.words(meanings).float(), dim=-1)
 
 
-def drawing_of(picture: Image.Image) -> np.ndarray | None:
+def drawing_of(picture: Image.Image, around: int = 0) -> np.ndarray | None:
     """(40, 40) float32 ink, 0 to 1, of the one thing drawn on a picture; None when nothing is.
 
-    The ground is the colour that is most common on the picture; a frame that touches its edges is left out.
+    around: pixels at each edge that lie outside the element. The ground is the colour that is most common inside;
+    the frame of a button is left out, and so is what reaches in from outside.
     """
     pixels = np.asarray(picture.convert("RGB"), np.int16)
-    if min(pixels.shape[:2]) < 4:
+    height, width = pixels.shape[:2]
+    if min(height, width) - 2 * around < 4:
         return None
-    shades = (pixels // 8) @ np.array([1024, 32, 1], np.int16)
+    down, across = ((around + (size - 2 * around) // 8) for size in (height, width))
+    shades = (pixels[down : height - down, across : width - across] // 8) @ np.array([1024, 32, 1], np.int16)
     common = int(np.bincount(shades.ravel()).argmax())
     ground = np.array([common // 1024, common // 32 % 32, common % 32], np.int16) * 8 + 4
     ink = np.abs(pixels - ground).max(2).astype(np.float32)
-    inner = _unframed(ink)
+    inner = _unframed(_own(ink, around) if around else ink)
     rows, columns = np.nonzero(inner.max(1) > INK)[0], np.nonzero(inner.max(0) > INK)[0]
     if len(rows) < 2 or len(columns) < 2:
         return None
     cut = inner[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     cut = (cut / max(float(np.percentile(cut, 99)), 1.0)).clip(0, 1)
     return fitted(cut)
+
+
+def _own(ink: np.ndarray, around: int) -> np.ndarray:
+    """Ink of an element without the button's edge around it: strokes that reach the picture's edge, and thin rings.
+
+    Strokes are connected runs; when nothing else is left, the ink inside the element is.
+    """
+    height, width = ink.shape
+    runs, group = strokes(ink > INK)
+    plain = ink.copy()
+    plain[:around] = plain[height - around :] = 0
+    plain[:, :around] = plain[:, width - around :] = 0
+    if not len(runs):
+        return plain
+    boxes = {}
+    for (row, left, right), owner in zip(runs.tolist(), group, strict=True):
+        top, a, _, b = boxes.get(owner, (row, left, row, right))
+        boxes[owner] = top, min(a, left), row, max(b, right)
+    high, wide = height - 2 * around, width - 2 * around
+    outside = {
+        owner
+        for owner, (top, left, bottom, right) in boxes.items()
+        if top == 0 or left == 0 or bottom == height - 1 or right == width
+        or (bottom - top > RING * high and right - left > RING * wide and min(high, wide) > SMALLEST_RING / 5 * around)
+    }  # fmt: skip
+    if len(outside) == len(boxes):
+        return plain
+    out = ink.copy()
+    for (row, left, right), owner in zip(runs.tolist(), group, strict=True):
+        if owner in outside:
+            out[max(row - 1, 0) : row + 2, max(left - 1, 0) : right + 1] = 0
+    return out
+
+
+RING, SMALLEST_RING = 0.8, 24
+"""Share of an element that a ring must span to be the edge of a button; and CSS pixels of the smallest button with one."""
+MOST_RUNS = 900
+"""A photograph has more; it is no drawing."""
+
+
+def strokes(mask: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Runs (N, 3) of a mask (row, first column, column after the last), and the number of the stroke each belongs to.
+
+    Runs of neighbouring rows that touch, corners too, are one stroke. Nothing of a mask with too many runs.
+    """
+    steps = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, first = np.nonzero(steps == 1)
+    last = np.nonzero(steps == -1)[1]
+    runs = np.stack([rows, first, last], 1)
+    if not 0 < len(runs) <= MOST_RUNS:
+        return runs[:0], []
+    touching = (rows[None] == rows[:, None] + 1) & (first[None] <= last[:, None]) & (first[:, None] <= last[None])
+    parents = list(range(len(runs)))
+
+    def root(i: int) -> int:
+        while parents[i] != i:
+            parents[i] = parents[parents[i]]
+            i = parents[i]
+        return i
+
+    for a, b in zip(*(pair.tolist() for pair in np.nonzero(touching)), strict=True):
+        parents[root(a)] = root(b)
+    return runs, [root(i) for i in range(len(runs))]
 
 
 def fitted(ink: np.ndarray) -> np.ndarray:
