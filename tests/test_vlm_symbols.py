@@ -46,3 +46,17 @@ def test_examples_are_seen_as_drawings_again() -> None:
         if drawing is not None
     ]
     assert len(middles) >= 28 and np.mean(middles) > 0.7
+
+
+@pytest.mark.parametrize("off", [(-3, -3), (0, 0), (3, 2)])
+def test_neither_the_edge_of_a_button_nor_what_is_beside_it_belongs_to_a_drawing(off: tuple[int, int]) -> None:
+    page = Image.new("RGB", (90, 70), "white")
+    draw = ImageDraw.Draw(page)
+    draw.rounded_rectangle((25, 15, 60, 50), 4, outline="#888")
+    draw.line((68, 10, 68, 60), fill="black", width=3)
+    page.paste(cross(16, "black", "white").crop((8, 4, 28, 24)), (33, 23))
+    left, top = 25 + off[0] - 5, 15 + off[1] - 5
+    found = drawing_of(page.crop((left, top, left + 46, top + 46)), around=5)
+    plain = drawing_of(cross(24, "black", "white"))
+    assert plain is not None and found is not None
+    assert float((plain * found).sum()) / float(np.sqrt((plain**2).sum() * (found**2).sum())) > 0.8

@@ -83,7 +83,7 @@ def _own(ink: np.ndarray, around: int) -> np.ndarray:
     plain[:, :around] = plain[:, width - around :] = 0
     if not len(runs):
         return plain
-    boxes = {}
+    boxes: dict[int, tuple[int, int, int, int]] = {}
     for (row, left, right), owner in zip(runs.tolist(), group, strict=True):
         top, a, _, b = boxes.get(owner, (row, left, row, right))
         boxes[owner] = top, min(a, left), row, max(b, right)
