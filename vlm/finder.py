@@ -105,7 +105,15 @@ def _joined(
     pairs = [(number[right], number[right[0], right[1] + 1])]
     below = np.nonzero(written[:-1] & written[1:])
     pairs.append((number[below], number[below[0] + 1, below[1]]))
-    parents = list(range(len(rows)))
+    level = [
+        (some[near], others[near]) for some, others in pairs for near in [np.abs(middle[some] - middle[others]) < LEVEL]
+    ]
+    return groups(len(rows), level)
+
+
+def groups(count: int, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[int]:
+    """The group of each of so many things, named by one of its members; pairs of things belong together."""
+    parents = list(range(count))
 
     def root(i: int) -> int:
         while parents[i] != i:
@@ -114,10 +122,9 @@ def _joined(
         return i
 
     for some, others in pairs:
-        level = np.abs(middle[some] - middle[others]) < LEVEL
-        for a, b in zip(some[level].tolist(), others[level].tolist(), strict=True):
+        for a, b in zip(some.tolist(), others.tolist(), strict=True):
             parents[root(a)] = root(b)
-    return [root(i) for i in range(len(rows))]
+    return [root(i) for i in range(count)]
 
 
 def elements(maps: Maps) -> list[Element]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from deixis.vlm import meaning
 from deixis.vlm.config import SymbolConfig
+from deixis.vlm.finder import groups
 
 SIZE, MARGIN = 40, 3
 """Pixels of a drawing's side, and of the empty edge around it."""
@@ -121,17 +122,8 @@ def strokes(mask: np.ndarray) -> tuple[np.ndarray, list[int]]:
     if not 0 < len(runs) <= MOST_RUNS:
         return runs[:0], []
     touching = (rows[None] == rows[:, None] + 1) & (first[None] <= last[:, None]) & (first[:, None] <= last[None])
-    parents = list(range(len(runs)))
-
-    def root(i: int) -> int:
-        while parents[i] != i:
-            parents[i] = parents[parents[i]]
-            i = parents[i]
-        return i
-
-    for a, b in zip(*(pair.tolist() for pair in np.nonzero(touching)), strict=True):
-        parents[root(a)] = root(b)
-    return runs, [root(i) for i in range(len(runs))]
+    above, below = np.nonzero(touching)
+    return runs, groups(len(runs), [(above, below)])
 
 
 def fitted(ink: np.ndarray) -> np.ndarray:
