@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from playwright.async_api import Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from deixis.benchmarks.tasks import Goal
 from deixis.browser.actions import BrowserAction, Click, Drag, Hover, Press, Scroll, Select, Type
@@ -136,9 +137,7 @@ class Hand:
         """Waits until an expression holds; Unsolved when it does not in time."""
         try:
             await self.page.wait_for_function(expression, timeout=seconds * 1000)
-        except Exception as error:
-            if "Timeout" not in type(error).__name__:
-                raise
+        except PlaywrightTimeout as error:
             raise Unsolved(f"{expression!r} does not hold after {seconds:g} seconds") from error
 
     # acting
