@@ -38,7 +38,7 @@ def load_pointer(model: str | None = None) -> Pointer:
     path = Path(model)
     if path.suffix == ".safetensors":
         return NanoPointer(path)
-    if path.is_dir() or "/" in model or "=" in model:
+    if path.is_dir() or any(mark in model for mark in "/=:"):
         from deixis.vlm import local
 
         return local.load(model)

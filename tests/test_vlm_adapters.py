@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-import transformers
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -19,10 +18,10 @@ from deixis.browser.errors import SetupError, UsageError
 from deixis.browser.types import Screenshot
 from deixis.vlm import local
 from deixis.vlm.adapters import TransformersChat
-from deixis.vlm.crops import cut
 from deixis.vlm.families import family_of
 from deixis.vlm.frames import SmartResize
 from deixis.vlm.molmo_chat import MolmoChat
+from deixis.vlm.molmo_theirs import TheirMolmo
 from deixis.vlm.prompted import PromptedPointer, Turn
 from tests.tiny_models import BUILDERS, molmo_folder
 
@@ -109,34 +108,51 @@ def test_molmo2_answers_as_transformers_does(molmo: Path) -> None:
     pointer = local.load(str(molmo))
     chat, png = pointer.talker, picture()
     assert isinstance(chat, MolmoChat)
-    config = chat.molmo.config
-    image = cut(Image.open(io.BytesIO(png)).convert("RGB"), config.crops, config.tokens)
-    ids = [*chat.before(image), *chat.words("what is this?")]
-    theirs = transformers.Molmo2ForConditionalGeneration.from_pretrained(molmo, dtype=torch.float32).eval()
-    marked = torch.isin(torch.tensor([ids]), torch.tensor(image.tokens)).long()
-    with torch.inference_mode():
-        out = theirs.generate(
-            torch.tensor([ids]), pixel_values=image.pixels, image_token_pooling=image.pooling,
-            image_grids=torch.tensor([[*image.grids[0], *image.grids[1]]]), mm_token_type_ids=marked, do_sample=False,
-            max_new_tokens=8, eos_token_id=chat.ends, pad_token_id=0,
-        )  # fmt: skip
-    mine = chat.answer(Turn("what is this?", png), 8)
-    assert mine.text == chat.tokenizer.decode(out[0, len(ids) :].tolist(), skip_special_tokens=False)
+    theirs = local.load(f"transformers:{molmo}").talker
+    assert isinstance(theirs, TheirMolmo)
+    turn = Turn("what is this?", png)
+    mine, other = chat.answer(turn, 8), theirs.answer(turn, 8)
+    assert (mine.text, mine.whole, mine.tokens) == (other.text, other.whole, other.tokens)
+    assert mine.sure == pytest.approx(other.sure, rel=1e-3)
     assert chat.answer(Turn("and this?", png), 8).tokens > 0  # the picture is kept
     assert chat.answer(Turn("what is this?", png), 8) == mine
 
 
+def test_molmoweb_sees_its_picture_causally_in_both(molmo: Path) -> None:
+    """The same weights answer otherwise as Molmo2, whose image tokens see one another."""
+    turn, logits = Turn("where is it?", picture()), {}
+    for family in ("MolmoWeb-4B", "Molmo2-4B"):
+        ours, theirs = MolmoChat(molmo, family_of(family)), TheirMolmo(molmo, family_of(family))
+        image = ours.prompt.patches(turn.png or b"")
+        ids = [*ours.prompt.before(image), *ours.prompt.words(turn.text)]
+        with torch.inference_mode():
+            logits[family] = theirs.net(**theirs.inputs(turn)).logits[0, -1]
+        assert torch.allclose(ours.molmo.prefill(ids, [image])[0][-1], logits[family], rtol=0, atol=1e-4)
+    assert not torch.allclose(*logits.values(), rtol=0, atol=1e-4)
+
+
+def test_transformers_has_no_class_for_the_first_molmo(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "molmo"}')
+    save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(UsageError, match="leave out 'transformers:'"):
+        local.load(f"transformers:{tmp_path}=Molmo")
+
+
 def test_molmo_is_asked_in_its_roles(molmo: Path) -> None:
     chat = MolmoChat(molmo, family_of("Molmo2-4B"))
-    words = chat.tokenizer.decode(chat.before(None) + chat.words("Point to <|im_end|>"), skip_special_tokens=False)
+    words = chat.prompt.tokenizer.decode(
+        chat.prompt.before(None) + chat.prompt.words("Point to <|im_end|>"), skip_special_tokens=False
+    )
     assert words == "<|im_end|><|im_start|>user\nPoint to <|im_end|><|im_end|>\n<|im_start|>assistant\n"
-    marks = [chat.tokenizer.token_to_id("<|im_end|>")]
-    assert chat.words("Point to <|im_end|>").count(marks[0]) == 1  # what people write is text
+    marks = [chat.prompt.tokenizer.token_to_id("<|im_end|>")]
+    assert chat.prompt.words("Point to <|im_end|>").count(marks[0]) == 1  # what people write is text
     config = molmo / "tokenizer_config.json"
     before = config.read_text()
     config.write_text(json.dumps(json.loads(before) | {"bos_token": {"content": "<|endoftext|>"}}))
-    assert chat.before(None)[0] == marks[0]
-    assert MolmoChat(molmo, family_of("Molmo2-4B")).before(None)[0] == chat.tokenizer.token_to_id("<|endoftext|>")
+    assert chat.prompt.before(None)[0] == marks[0]
+    assert MolmoChat(molmo, family_of("Molmo2-4B")).prompt.before(None)[0] == chat.prompt.tokenizer.token_to_id(
+        "<|endoftext|>"
+    )
     config.write_text(before)
     web = MolmoChat(molmo, family_of("MolmoWeb-4B"))
     assert chat.molmo.config.bidirectional and not web.molmo.config.bidirectional

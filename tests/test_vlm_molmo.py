@@ -154,9 +154,9 @@ def test_molmo_fixture_as_a_published_folder(name: str, tmp_path: Path, monkeypa
     ids = numbers["input_ids"].tolist()
     assert torch.equal(loaded.prefill(ids, [image])[0], model.prefill(ids, [image])[0])
     chat = MolmoChat(tmp_path / "Molmo-7B-D-0924", family_of("Molmo-7B-D-0924"))
-    before = chat.before(image)
-    assert before[1:] == image.tokens and not chat.chatml  # the picture first, and no role before it
-    words = chat.tokenizer.decode(chat.words("Point to x"), skip_special_tokens=False)
+    before = chat.prompt.before(image)
+    assert before[1:] == image.tokens and not chat.prompt.chatml  # the picture first, and no role before it
+    words = chat.prompt.tokenizer.decode(chat.prompt.words("Point to x"), skip_special_tokens=False)
     assert words == " User: Point to x Assistant:"
 
 

@@ -54,6 +54,17 @@ KINDS = {
 """By the `model_type` of config.json. SmolVLM's prompts are those of Idefics3, whose processor asks for no videos."""
 
 
+class Likeliest(NamedTuple):
+    """The likeliest answer."""
+
+    new: torch.Tensor
+    """(tokens of the answer,) ids."""
+    tokens: int
+    """Of prompt and answer."""
+    sure: float
+    """The mean probability of the answer's tokens."""
+
+
 class TransformersChat:
     """One model in this process; answers are the likeliest ones."""
 
@@ -71,45 +82,20 @@ class TransformersChat:
         self.dtype = DTYPES[dtype]
         try:
             self.processor, self.template = processor_of(folder, self.kind)
-            self.net = self._loaded(folder)
+            self.net = weights_of(folder, self.dtype, self.device)
         except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             raise SetupError(f"{str(folder)!r} cannot be loaded ({_line(error)}): fetch it again") from error
-
-    def _loaded(self, folder: Path) -> Any:
-        """The model, filled tensor by tensor; spread over the GPUs that are there when accelerate is."""
-        spread: dict[str, Any] = {"device_map": "auto"} if self.device == "cuda" and _has_accelerate() else {}
-        loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=self.dtype, use_safetensors=True, local_files_only=True, output_loading_info=True, **spread
-        )
-        net, report = loaded
-        missing, extra = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
-        if missing:
-            also = f"; {len(extra)} are unknown: {_some(extra)}" if extra else ""
-            raise ValueError(f"{len(missing)} weights are missing: {_some(missing)}{also}")
-        if extra:  # published copies carry some that no model needs
-            LOG.warning("%s: %d weights are unknown and not used: %s", folder, len(extra), _some(extra))
-        return (net if spread else net.to(self.device)).eval().requires_grad_(False)
 
     @torch.inference_mode()
     def answer(self, turn: Turn, most: int = SHORT, heard: Heard | None = None) -> Completion:
         """heard: is told the whole answer at its end."""
         inputs = self.inputs(turn)
-        settings = self.net.generation_config
-        settings.update(
-            do_sample=False, temperature=None, top_p=None, top_k=None, max_new_tokens=most, output_logits=True,
-            return_dict_in_generate=True,
-        )  # fmt: skip
-        if settings.pad_token_id is None:
-            ends = settings.eos_token_id
-            settings.pad_token_id = ends[0] if isinstance(ends, list) else ends
-        out = self.net.generate(**inputs, generation_config=settings)
-        new = out.sequences[0, -len(out.logits) :]
-        shares = torch.stack(out.logits)[:, 0].float().log_softmax(1).gather(1, new[:, None])[:, 0]
+        new, tokens, sure = likeliest(self.net, inputs, most)
         whole = len(new) < most or bool(new[-1] in self._ends())
         text = self._text(new)
         if heard:
             heard(text)
-        return Completion(text, whole, out.sequences.shape[1], math.exp(float(shares.mean())))
+        return Completion(text, whole, tokens, sure)
 
     def inputs(self, turn: Turn) -> dict[str, Any]:
         """What the model is called with; UsageError for a picture that it does not take."""
@@ -155,6 +141,41 @@ class TransformersChat:
             return str(tokenizer.decode(new, skip_special_tokens=True))
         around = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id}
         return str(tokenizer.decode([token for token in new.tolist() if token not in around]))
+
+
+def weights_of(folder: Path, dtype: torch.dtype, device: str) -> Any:
+    """The model, filled tensor by tensor; spread over the GPUs that are there when accelerate is.
+
+    ValueError when weights are missing; unknown ones are only logged, since published copies carry some.
+    """
+    spread: dict[str, Any] = {"device_map": "auto"} if device == "cuda" and _has_accelerate() else {}
+    loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True, **spread
+    )
+    net, report = loaded
+    missing, extra = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
+    if missing:
+        also = f"; {len(extra)} are unknown: {_some(extra)}" if extra else ""
+        raise ValueError(f"{len(missing)} weights are missing: {_some(missing)}{also}")
+    if extra:
+        LOG.warning("%s: %d weights are unknown and not used: %s", folder, len(extra), _some(extra))
+    return (net if spread else net.to(device)).eval().requires_grad_(False)
+
+
+def likeliest(net: Any, inputs: dict[str, Any], most: int) -> Likeliest:
+    """What a transformers model answers to inputs, in at most so many tokens."""
+    settings = net.generation_config
+    settings.update(
+        do_sample=False, temperature=None, top_p=None, top_k=None, max_new_tokens=most, output_logits=True,
+        return_dict_in_generate=True,
+    )  # fmt: skip
+    if settings.pad_token_id is None:
+        ends = settings.eos_token_id
+        settings.pad_token_id = ends[0] if isinstance(ends, list) else ends
+    out = net.generate(**inputs, generation_config=settings)
+    new = out.sequences[0, -len(out.logits) :]
+    shares = torch.stack(out.logits)[:, 0].float().log_softmax(1).gather(1, new[:, None])[:, 0]
+    return Likeliest(new, out.sequences.shape[1], math.exp(float(shares.mean())))
 
 
 def processor_of(folder: Path, kind: Kind) -> tuple[Any, str | None]:

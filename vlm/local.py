@@ -2,7 +2,8 @@
 
 `load(FOLDER)`, or `FOLDER=FAMILY` where the folder's name does not tell the family whose frame it shares. Molmo of all
 generations runs in our own implementation (`molmo_chat`), everything else in transformers' classes (`adapters`). An id
-of the hub, `owner/name`, means the copy that `deixis models fetch` has made. Only safetensors are read, never pickles,
+of the hub, `owner/name`, means the copy that `deixis models fetch` has made; `transformers:` before it runs Molmo2 and
+MolmoWeb in transformers' class too (`molmo_theirs`). Only safetensors are read, never pickles,
 and no code that comes with weights is run. Knows no architecture.
 """
 
@@ -18,6 +19,8 @@ from deixis.vlm.families import Family, family_of
 from deixis.vlm.frames import SmartResize, limited
 from deixis.vlm.prompted import PromptedPointer, Talker
 
+THEIRS = "transformers:"
+"""Before a folder whose model shall run in transformers' own class."""
 MOLMO = ("molmo", "molmo2")
 """Architectures that run in our own implementation."""
 
@@ -47,12 +50,12 @@ def kind_of(folder: Path) -> str:
 
 
 def load(spec: str, dtype: str | None = None) -> PromptedPointer:
-    """The pointer of `FOLDER[=FAMILY]` or `owner/name[=FAMILY]`.
+    """The pointer of `[transformers:]FOLDER[=FAMILY]` or `[transformers:]owner/name[=FAMILY]`.
 
     dtype: float32, float16 or bfloat16; without it, float32 where there is no GPU and it fits into memory. SetupError when weights are
     missing or broken, UsageError when no source says how such models name places.
     """
-    name, _, family_name = spec.partition("=")
+    name, _, family_name = spec.removeprefix(THEIRS).partition("=")
     folder = folder_of(name)
     if folder is None:
         raise SetupError(
@@ -63,7 +66,7 @@ def load(spec: str, dtype: str | None = None) -> PromptedPointer:
         why = "only pickles, which can run code and are never read" if pickles else "no weights"
         raise SetupError(f"{str(folder)!r} holds {why}: it needs .safetensors files")
     family = fitted(family_of(family_name or _published_name(folder)), folder)
-    return PromptedPointer(_talker(folder, family, dtype or _chosen(folder)), family)
+    return PromptedPointer(_talker(folder, family, dtype or _chosen(folder), spec.startswith(THEIRS)), family)
 
 
 def fitted(family: Family, folder: Path) -> Family:
@@ -90,19 +93,22 @@ def _chosen(folder: Path) -> str:
     return "float32" if not torch.cuda.is_available() and 2 * size < 0.8 * catalogue.memory() else "bfloat16"
 
 
-def _talker(folder: Path, family: Family, dtype: str) -> Talker:
+def _talker(folder: Path, family: Family, dtype: str, theirs: bool) -> Talker:
     kind = kind_of(folder)
-    if kind in MOLMO:
+    if kind == "molmo" and theirs:
+        raise UsageError(f"{str(folder)!r} is a first Molmo, which transformers has no class for: leave out {THEIRS!r}")
+    if kind in MOLMO and not theirs:
         from deixis.vlm.molmo_chat import MolmoChat
 
         return MolmoChat(folder, family, dtype)
     try:
         from deixis.vlm.adapters import TransformersChat
+        from deixis.vlm.molmo_theirs import TheirMolmo
     except ImportError as error:
         raise SetupError(
             f"models of other makers run in transformers: pip install 'deixis[models]' ({error})"
         ) from error
-    return TransformersChat(folder, kind, dtype)
+    return TheirMolmo(folder, family, dtype) if kind in MOLMO else TransformersChat(folder, kind, dtype)
 
 
 def _published_name(folder: Path) -> str:

@@ -20,6 +20,7 @@ from deixis.vlm.crops import Patches, cut
 from deixis.vlm.families import Family
 from deixis.vlm.language import Cache
 from deixis.vlm.molmo import Packed
+from deixis.vlm.molmo_config import MolmoConfig
 from deixis.vlm.prompted import SHORT, Completion, Heard, Turn
 
 CAUSAL = {"MolmoWeb"}
@@ -28,6 +29,40 @@ TOGETHER = 16
 """Questions on one picture that are answered at the same time."""
 ENDS = ("<|im_end|>", "<|endoftext|>", "</s>")
 """Tokens that end an answer, besides the one the tokenizer's config names."""
+
+
+class MolmoPrompt:
+    """What a Molmo of a family is asked with: its crops and tokens of a picture, its roles, its tokenizer."""
+
+    def __init__(self, folder: Path, family: Family, config: MolmoConfig) -> None:
+        """SetupError when the tokenizer is missing or broken."""
+        crops = config.crops.model_copy(update={"most": family.crops or config.crops.most})
+        bidirectional = config.bidirectional and family.name not in CAUSAL
+        self.config = config.model_copy(update={"crops": crops, "bidirectional": bidirectional})
+        self.chatml = config.crops.fit == "stretch"
+        self.tokenizer, self.first, self.ends = tokenizer_of(folder)
+
+    def before(self, image: Patches | None) -> list[int]:
+        """Token ids up to the words: a first token, the role where there is one, the picture."""
+        role = self._ids("<|im_start|>user\n", control=True) if self.chatml else []
+        return [self.first, *role, *(image.tokens if image else [])]
+
+    def words(self, text: str) -> list[int]:
+        """Token ids of the words and of what makes the model answer, in the roles it was trained with."""
+        if not self.chatml:
+            return self._ids(f" User: {text} Assistant:")
+        return [*self._ids(text), *self._ids("<|im_end|>\n<|im_start|>assistant\n", control=True)]
+
+    def patches(self, png: bytes) -> Patches:
+        """UsageError for a size that the model does not take."""
+        with Image.open(io.BytesIO(png)) as image:
+            return cut(image.convert("RGB"), self.config.crops, self.config.tokens)
+
+    def _ids(self, text: str, control: bool = False) -> list[int]:
+        """control: whether a control token that is spelled out counts as one."""
+        self.tokenizer.encode_special_tokens = not control
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
 
 
 class MolmoChat:
@@ -41,22 +76,17 @@ class MolmoChat:
         several = torch.cuda.device_count() > 1
         device = device or ("auto" if several else "cuda" if torch.cuda.is_available() else "cpu")
         self.molmo = molmo_files.load(folder, dtype, device)
-        config = self.molmo.config
-        crops = config.crops.model_copy(update={"most": family.crops or config.crops.most})
-        self.molmo.config = config.model_copy(
-            update={"crops": crops, "bidirectional": config.bidirectional and family.name not in CAUSAL}
-        )
-        self.chatml = config.crops.fit == "stretch"
-        self.tokenizer, self.first, self.ends = tokenizer_of(folder)
+        self.prompt = MolmoPrompt(folder, family, self.molmo.config)
+        self.molmo.config = self.prompt.config
         self._kept: tuple[bytes | None, list[int], Cache] | None = None
 
     def answer(self, turn: Turn, most: int = SHORT, heard: Heard | None = None) -> Completion:
         """The picture is read once, however many questions come after it."""
         before, cache = self._looked(turn.png)
-        new = self.words(turn.text)
-        said = _Said(len(before) + len(new), most, self.tokenizer, heard)
+        new = self.prompt.words(turn.text)
+        said = _Said(len(before) + len(new), most, self.prompt.tokenizer, heard)
         while new:
-            new = said.take(self.molmo.follow(new, cache)[-1], self.ends)
+            new = said.take(self.molmo.follow(new, cache)[-1], self.prompt.ends)
         return said.completion()
 
     def answer_many(self, turns: Sequence[Turn], most: int = SHORT) -> list[Completion]:
@@ -71,41 +101,22 @@ class MolmoChat:
     def _together(self, turns: Sequence[Turn], most: int) -> list[Completion]:
         before, cache = self._looked(turns[0].png)
         pack = Packed(self.molmo, cache, len(turns))
-        new = [self.words(turn.text) for turn in turns]
-        said = [_Said(len(before) + len(words), most, self.tokenizer) for words in new]
+        new = [self.prompt.words(turn.text) for turn in turns]
+        said = [_Said(len(before) + len(words), most, self.prompt.tokenizer) for words in new]
         while any(new):
             logits = iter(pack.follow(new))
-            new = [one.take(next(logits), self.ends) if more else [] for one, more in zip(said, new, strict=True)]
+            new = [
+                one.take(next(logits), self.prompt.ends) if more else [] for one, more in zip(said, new, strict=True)
+            ]
         return [one.completion() for one in said]
-
-    def before(self, image: Patches | None) -> list[int]:
-        """Token ids up to the words: a first token, the role where there is one, the picture."""
-        role = self._ids("<|im_start|>user\n", control=True) if self.chatml else []
-        return [self.first, *role, *(image.tokens if image else [])]
-
-    def words(self, text: str) -> list[int]:
-        """Token ids of the words and of what makes the model answer, in the roles it was trained with."""
-        if not self.chatml:
-            return self._ids(f" User: {text} Assistant:")
-        return [*self._ids(text), *self._ids("<|im_end|>\n<|im_start|>assistant\n", control=True)]
 
     def _looked(self, png: bytes | None) -> tuple[list[int], Cache]:
         """What stands before the words, and the cache after it, to be written on; the last picture's is kept."""
         if self._kept is None or self._kept[0] != png:
-            image = self._patches(png) if png else None
-            before = self.before(image)
+            image = self.prompt.patches(png) if png else None
+            before = self.prompt.before(image)
             self._kept = png, before, self.molmo.read(before, [image] if image else [])[1]
         return self._kept[1], self._kept[2].shared(1)
-
-    def _ids(self, text: str, control: bool = False) -> list[int]:
-        """control: whether a control token that is spelled out counts as one."""
-        self.tokenizer.encode_special_tokens = not control
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
-
-    def _patches(self, png: bytes) -> Patches:
-        with Image.open(io.BytesIO(png)) as image:
-            return cut(image.convert("RGB"), self.molmo.config.crops, self.molmo.config.tokens)
 
 
 class _Said:
