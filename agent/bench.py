@@ -12,9 +12,17 @@ bench = typer.Typer(help="Measures a model; whatever the score, the exit status 
 
 @bench.command()
 def grounding(
-    file: Annotated[Path, typer.Argument(metavar="SET.jsonl", help="Pictures, instructions and boxes, JSON lines.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SET", help="Pictures, instructions and boxes, JSON lines; or a published set's folder."
+        ),
+    ],
     model: Annotated[
         str | None, typer.Option(help="nano, ocr, centre, random, a .safetensors file, or MODEL@URL.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Of a published set, where its folder does not tell: screenspot, websrc, ...")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")] = None,
@@ -22,7 +30,7 @@ def grounding(
     """How often a model points at the right place."""
     from deixis.benchmarks import runner
 
-    runner.bench(file, model, workers, out)
+    runner.bench(file, model, workers, out, form=format)
 
 
 @bench.command()
@@ -47,3 +55,14 @@ def miniwob(
     options = miniwob_run.Options(protocol, agent, goal, gate, record)
     names = [name.strip() for name in tasks.split(",") if name.strip()]
     print(miniwob_run.table(miniwob_run.bench(options, names, episodes, workers, out)))
+
+
+@bench.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs, or of folders of runs.")],
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("runs") / "report.html",
+) -> None:
+    """Runs side by side on one page: tables, tests of significance, plots, pictures of hits and misses."""
+    from deixis.benchmarks import leaderboard
+
+    print(leaderboard.report(folders, out))

@@ -6,7 +6,7 @@ An agent is a coroutine that plays one episode in a page (`deixis.benchmarks.min
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +18,7 @@ from playwright.async_api import Error as PlaywrightError
 from deixis.benchmarks import statistics
 from deixis.benchmarks.miniwob import RULES, Episode, MiniwobTask, Rules, episodes
 from deixis.benchmarks.miniwob_agents import Played, Recorder, agent_named
+from deixis.benchmarks.miniwob_report import picture_of, write_report
 from deixis.benchmarks.progress import Told, shown
 from deixis.benchmarks.results import Results, Run, save
 from deixis.benchmarks.tasks import Verdict
@@ -64,6 +65,8 @@ class Options(NamedTuple):
     """Where an agent that needs the goal in words takes it from: text or pixels."""
     gate: bool
     record: Path | None
+    pictures: Path | None = None
+    """Where the last picture of an episode that failed goes, for the report."""
 
 
 def bench(
@@ -81,6 +84,7 @@ def bench(
     folder = out or Path("runs") / "-".join(
         filter(None, ("miniwob", options.protocol, run.model, run.weights_sha256[:8]))
     )
+    options = options._replace(pictures=folder / "pictures")
     start = perf_counter()
     with Results.open(folder, run, Outcome, told.notice) as results:
         todo = [episode for episode in wanted if episode.id not in results.done]
@@ -93,7 +97,8 @@ def bench(
     summary = summarise(rows, rules) | run.model_dump()
     summary["episodes_per_second"] = len(todo) / (perf_counter() - start) if todo else _before(folder)
     save(folder / "summary.json", summary)
-    told.notice(f"results and summary: {folder}")
+    write_report(folder, [row.model_dump() for row in rows], summary)
+    told.notice(f"results, summary and report: {folder}")
     return summary
 
 
@@ -208,6 +213,8 @@ async def played(page: Page, episode: Episode, options: Options) -> Outcome:
     if recorder:
         recorder.end(verdict)
     solved = verdict.done and verdict.raw > 0
+    if options.pictures and not (solved and result.steps <= rules.steps):
+        await page.screenshot(path=picture_of(options.pictures, episode.id), caret="initial")
     return Outcome(
         id=episode.id, task=episode.task, seed=episode.seed, goal=goal.text, success=solved and result.steps <= rules.steps,
         solved=solved, raw=verdict.raw if verdict.done else 0.0, reward=verdict.reward if verdict.done else 0.0, steps=result.steps,
@@ -223,10 +230,3 @@ async def _verdict(page: Page, task: MiniwobTask) -> Verdict:
         if "Timeout" not in type(error).__name__:
             raise
     return await task.check(page)
-
-
-def lines(rows: Sequence[Outcome]) -> Iterator[str]:
-    """A line for every episode that failed."""
-    for row in rows:
-        if not row.success:
-            yield f"{row.id} (seed {row.seed}): raw {row.raw:g} after {row.steps} steps {row.error}".rstrip()

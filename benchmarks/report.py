@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
+from deixis.benchmarks.published_scores import shown as lines_of
 from deixis.benchmarks.sets import GroundingSet, Item, picture
 from deixis.benchmarks.summary import Result
-from deixis.browser.types import Box
+from deixis.browser.errors import UsageError
+from deixis.browser.types import Box, Point
 
 HERE = Path(__file__).parent
 SHOWN = 200
@@ -47,6 +49,7 @@ def write_report(folder: Path, found: GroundingSet, results: Sequence[Result], s
     )
     page = environment.get_template("grounding_report.html.j2").render(
         summary=summary, kinds=kinds, shown=len(shown), missed=len(missed),
+        published=lines_of(summary.get("published") or {}),
         css=(files("deixis.agent") / "report.css").read_text() + (HERE / "grounding_report.css").read_text(),
     )  # fmt: skip
     path = folder / "report.html"
@@ -65,14 +68,23 @@ def selected(missed: Sequence[Result], limit: int = SHOWN) -> list[Result]:
 
 def _miss(found: GroundingSet, item: Item, result: Result) -> Miss:
     view = view_of(item, result)
-    return Miss(item, result, view, _data_url(picture(found.image(item)), item, view))
+    try:
+        image = data_url(picture(found.image(item)), item, view)
+    except UsageError:  # the picture is what is wrong with it
+        image = ""
+    return Miss(item, result, view, image)
 
 
 def view_of(item: Item, result: Result) -> Box:
     """The part of the page around box and point, on whole CSS pixels; the whole page when there is neither."""
+    named = result.x is not None and result.y is not None
+    return view_around(item, [Point(x=result.x or 0, y=result.y or 0)] if named else [])
+
+
+def view_around(item: Item, points: Sequence[Point]) -> Box:
+    """The same for any number of points."""
     places = [item.box] if item.box else []
-    if result.x is not None and result.y is not None:
-        places.append(Box(x0=result.x, y0=result.y, x1=result.x, y1=result.y))
+    places += [Box(x0=point.x, y0=point.y, x1=point.x, y1=point.y) for point in points]
     if not places:
         return Box(x0=0, y0=0, x1=item.width, y1=item.height)
     x0, x1 = _span(min(p.x0 for p in places), max(p.x1 for p in places), LEAST[0], item.width)
@@ -88,7 +100,8 @@ def _span(low: float, high: float, least: int, size: int) -> tuple[int, int]:
     return start, start + length
 
 
-def _data_url(image: Image.Image, item: Item, view: Box) -> str:
+def data_url(image: Image.Image, item: Item, view: Box) -> str:
+    """The part of a picture that a view shows, small enough for a page."""
     across, down = image.width / item.width, image.height / item.height
     crop = image.crop((round(view.x0 * across), round(view.y0 * down), round(view.x1 * across), round(view.y1 * down)))
     crop.thumbnail((WIDEST, WIDEST))

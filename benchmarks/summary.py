@@ -32,6 +32,10 @@ class Result(Frozen):
     """What was read, where something was to be read."""
     unreadable: str = ""
     """Why the model's answer could not be read as a place."""
+    credit: float | None = None
+    """How right what was read is in part, where the set scores that."""
+    failed: str = ""
+    """Why there is no answer: such an item counts as missed, and apart; it is not among the results, but among failures."""
 
 
 Row = tuple[Item, Result]
@@ -44,7 +48,7 @@ def summarise(items: Sequence[Item], results: Sequence[Result]) -> dict[str, Any
     pointed = [(item, result) for item, result in rows if item.text is None]
     return {
         **_rate(rows),
-        "by": {name: _by(rows, name) for name in ("kind", "family")},
+        "by": {name: _by(rows, name) for name in ("kind", "family")} | _tags(rows),
         "in_four": _rate(rows, lambda item, result: result.in_four),
         "seconds_p50": float(np.percentile(seconds, 50)), "seconds_p95": float(np.percentile(seconds, 95)),
         "absent": _absent(pointed), "confidence": _confidence(pointed),
@@ -60,6 +64,13 @@ def _rate(
 def _by(rows: Sequence[Row], name: str) -> dict[str, Any]:
     values = sorted({getattr(item, name) for item, _ in rows})
     return {value: _rate([row for row in rows if getattr(row[0], name) == value]) for value in values}
+
+
+def _tags(rows: Sequence[Row]) -> dict[str, Any]:
+    """Rates by tag, for sets that have tags: an item counts under each of its own."""
+    tags = sorted({tag for item, _ in rows for tag in item.tags if tag})
+    by = {tag: _rate([row for row in rows if tag in row[0].tags]) for tag in tags}
+    return {"tag": by} if by else {}
 
 
 def _absent(rows: Sequence[Row]) -> dict[str, Any] | None:
@@ -117,5 +128,16 @@ def table(summary: dict[str, Any]) -> str:
     times = [f"item {summary['seconds_p50']:.3f}, 95 % {summary['seconds_p95']:.3f}"]
     times += [f"{n} at once {summary[f'seconds_{n}']:.2f}" for n in (1, 20) if summary[f"seconds_{n}"] is not None]
     return "\n".join(
-        [*lines, f"seconds: {', '.join(times)}", f"model: {summary['model']} {summary['weights_sha256'][:12]}".rstrip()]
+        [
+            *lines,
+            *_apart(summary),
+            f"seconds: {', '.join(times)}",
+            f"model: {summary['model']} {summary['weights_sha256'][:12]}".rstrip(),
+        ]
     )
+
+
+def _apart(summary: dict[str, Any]) -> list[str]:
+    """What is counted apart, named."""
+    lines = [f"broken, not asked: {row['where']}: {row['reason']}" for row in summary.get("broken", [])]
+    return lines + [f"no answer, counted as missed: {row['id']}: {row['reason']}" for row in summary.get("failed", [])]

@@ -15,7 +15,7 @@ from deixis.agent.cli import main
 from deixis.benchmarks import baselines, runner, sets
 from deixis.benchmarks.report import LEAST, selected, view_of
 from deixis.benchmarks.summary import Result
-from deixis.browser.errors import UsageError
+from deixis.browser.errors import ServerError, UsageError
 from deixis.browser.types import Point, Pointing, Reading, Screenshot
 from tests.fakes import FixedPointer
 
@@ -94,7 +94,7 @@ def test_results_and_summary(tmp_path: Path, bench: Any, capsys: pytest.CaptureF
     )
     summary = bench(path, pointer)
     rows = results(tmp_path / "out")
-    assert set(rows["right"]) - {"text", "unreadable"} == KEYS
+    assert set(rows["right"]) - {"text", "unreadable", "credit", "failed"} == KEYS
     assert (rows["right"]["x"], rows["right"]["y"], rows["right"]["hit"]) == (60, 45, True)
     assert {name for name, row in rows.items() if row["hit"]} == {"right", "gone", "twice"}
     assert {name for name, row in rows.items() if row["in_four"]} == {"right", "second", "gone", "twice"}
@@ -311,12 +311,12 @@ def good(**more: Any) -> str:
     [
         (None, "cannot be read"),
         ("", "holds no items"),
-        (good() + "\n{half", "line 2"),
+        ("{half", "line 1"),
         (good(box=[1, 2, 3]), "four numbers"),
         (good(box=[9, 2, 3, 4]), "left, top, right, bottom"),
         (good(width=0), "width"),
         (json.dumps({"id": "a"}), "image"),
-        (good() + "\n" + good(), "two items"),
+        (good(box=[500, 2, 600, 4]), "outside the picture of 400x300"),
         (good(image="none.png"), "none.png"),
         (good(image="set.jsonl"), "set.jsonl"),
     ],
@@ -333,14 +333,75 @@ def test_a_set_that_cannot_be_used_is_status_2(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_picture_cut_off_in_the_middle_is_status_2(
+def test_what_is_broken_is_named_and_counted_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = written(tmp_path, line("a"))
+    page(tmp_path / "a.png")
+    rows = [
+        good(),
+        "{half",
+        good(id="far", box=[500, 2, 600, 4]),
+        good(),
+        good(id="lost", image="none.png"),
+        good(id="b", box=None),
+    ]
+    (tmp_path / "set.jsonl").write_text("\n".join(rows))
+    assert (
+        exit_status(monkeypatch, str(tmp_path / "set.jsonl"), "--model", "centre", "--out", str(tmp_path / "out")) == 0
+    )
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["n"] == 2 and [row["where"] for row in summary["broken"]] == ["line 2", "line 3", "line 4", "line 5"]
+    reasons = [row["reason"] for row in summary["broken"]]
+    assert "outside the picture" in reasons[1] and "the first is line 1" in reasons[2] and "none.png" in reasons[3]
+    told = capsys.readouterr()
+    assert told.out.count("broken, not asked") == 4 and "line 3" in told.err
+    assert "line 4" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_picture_cut_off_in_the_middle_is_counted_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, line("a"), line("b", image="b.png", box=[190, 140, 210, 160]))
     data = (tmp_path / "a.png").read_bytes()
     (tmp_path / "a.png").write_bytes(data[: len(data) // 2])
-    assert exit_status(monkeypatch, str(path), "--model", "centre", "--out", str(tmp_path / "out")) == 2
-    assert "a.png" in capsys.readouterr().err
+    assert exit_status(monkeypatch, str(path), "--model", "centre", "--out", str(tmp_path / "out")) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["n"], summary["rate"]) == (2, 0.5) and [row["id"] for row in summary["failed"]] == ["a"]
+    assert "a.png" in capsys.readouterr().out and results(tmp_path / "out").keys() == {"b"}
+
+
+class SlowPointer(SurePointer):
+    """Times out on some targets."""
+
+    def __init__(self, *slow: str) -> None:
+        super().__init__({"a": Point(x=60, y=45), "b": Point(x=60, y=45)})
+        self.slow = set(slow)
+
+    def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
+        found = super().point_many(screenshot, targets)
+        if self.slow & set(targets):
+            raise TimeoutError("no answer in 120 s")
+        return found
+
+
+def test_a_model_that_times_out_on_some_items(tmp_path: Path, bench: Any) -> None:
+    path = written(tmp_path, line("a"), line("b"), line("c", image="c.png"))
+    summary = bench(path, SlowPointer("b"))
+    assert (summary["n"], summary["rate"]) == (3, pytest.approx(1 / 3))
+    assert summary["failed"] == [{"id": "b", "reason": "TimeoutError: no answer in 120 s"}]
+    assert results(tmp_path / "out").keys() == {"a", "c"}, "what has no answer is no result"
+    again = SlowPointer()
+    summary = bench(path, again)
+    assert again.asked[0] == "b" and (summary["n"], summary["failed"]) == (3, []), "a second start asks it again"
+    assert summary["rate"] == pytest.approx(2 / 3)
+
+
+def test_a_model_that_is_gone_ends_the_run(tmp_path: Path, bench: Any) -> None:
+    rows = [line(name, image=f"{name}.png") for name in "abcdefg"]
+    pointer = SlowPointer(*"abcdefg")
+    with pytest.raises(ServerError, match="5 pictures in a row"):
+        bench(written(tmp_path, *rows), pointer)
+    assert pointer.asked == list("abcde")
 
 
 def test_an_unknown_model_is_status_2(
