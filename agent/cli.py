@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deixis.agent.bench import bench
+from deixis.agent.options import size
 from deixis.agent.state import Episode, Outcome, Step
 from deixis.browser.actions import describe
 from deixis.browser.errors import DeixisError, SetupError, UsageError
@@ -80,22 +81,6 @@ def _root(
     pass
 
 
-def _pair(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise UsageError(f"{text!r} is no size: write WIDTHxHEIGHT, for example 1280x720") from None
-    return width, height
-
-
-def _variables(pairs: list[str]) -> dict[str, str]:
-    split = [pair.partition("=") for pair in pairs]
-    wrong = next((name + sign + value for name, sign, value in split if not sign), None)
-    if wrong is not None:
-        raise UsageError(f"--var {wrong!r} has no value: write --var NAME=VALUE")
-    return {name: value for name, _, value in split}
-
-
 Model = Annotated[
     str | None,
     typer.Option(
@@ -132,72 +117,17 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Does a task in a browser and leaves a report behind."""
-    from deixis.agent.api import Agent, Run
-    from deixis.agent.loop import Limits
-    from deixis.agent.planner import InstructionPlanner
-    from deixis.agent.protocols import Planner, Pointer
-    from deixis.browser.session import SessionConfig
+    from deixis.agent.options import RunOptions
+    from deixis.agent.run import Prepared
 
-    pointer: str | Pointer | None
-    variables = _variables(var or [])
-    if (task is None) == (script is None):
-        raise UsageError("give either a task in words or --script FILE")
-    thinker: Planner
-    pointer = _with_budget(model, max_requests, max_tokens)
-    if planner == "molmoweb":
-        thinker = _molmoweb(pointer, task)
-    elif planner == "instructions":
-        thinker = (
-            InstructionPlanner.from_script(script, variables)
-            if script
-            else InstructionPlanner.from_text(task or "", variables)
-        )
-    else:
-        raise UsageError(f"--planner {planner!r} is neither 'instructions' nor 'molmoweb'")
-    start = url or getattr(thinker, "url", None)
-    if not start:
-        raise UsageError("--url is missing: where should the task begin?")
-    width, height = _pair(viewport)
-    session = SessionConfig(
-        width=width, height=height, scale=scale, locale=locale, headed=headed, storage_state=storage_state
-    )
-    options = Run(
-        out=out,
-        limits=Limits(max_steps=max_steps, max_seconds=max_seconds, gate=not no_gate),
-        save_storage_state=save_storage_state,
-    )
-    agent = Agent(pointer, session, options)
+    given = {name: value for name, value in locals().items() if name in RunOptions.model_fields}
+    prepared = Prepared(RunOptions(**given))
     try:
-        episode = agent.run_sync(thinker, start, on_step=progress())
+        episode = prepared.agent.run_sync(prepared.planner, prepared.url, on_step=progress())
     finally:
-        if agent.folder and (agent.folder / "report.html").exists():
-            console.print(f"report: {agent.folder / 'report.html'}", highlight=False, soft_wrap=True)
+        if prepared.report:
+            console.print(f"report: {prepared.report}", highlight=False, soft_wrap=True)
     _conclude(episode, as_json)
-
-
-def _with_budget(model: str | None, requests: int | None, tokens: int | None) -> Any:
-    """The model as Agent takes it: by its name, or, with a budget, the pointer."""
-    if requests is None and tokens is None:
-        return model
-    from deixis.vlm.remote import Budget, pointer_at
-
-    if not model or "@" not in model:
-        raise UsageError("--max-requests and --max-tokens are for a model on a server: --model MODEL@URL")
-    return pointer_at(model, Budget(requests=requests, tokens=tokens))
-
-
-def _molmoweb(model: Any, task: str | None) -> Any:
-    """The planner; its model also points, for targets in words."""
-    from deixis.agent.api import load_pointer
-    from deixis.agent.molmoweb import MolmoWebPlanner
-    from deixis.vlm.prompted import PromptedPointer
-
-    if not task:
-        raise UsageError("--planner molmoweb takes a task in words, not a script")
-    pointer = load_pointer(model) if model is None or isinstance(model, str) else model
-    if not isinstance(pointer, PromptedPointer) or pointer.family.name != "MolmoWeb":
-        raise UsageError("--planner molmoweb needs --model allenai/MolmoWeb-8B@URL or a folder of its weights")
-    return MolmoWebPlanner(pointer.talker, task)
 
 
 def progress() -> Callable[[Step], None]:
@@ -244,7 +174,7 @@ def point(
     from deixis.agent.report import annotate
 
     screenshot = (
-        in_own_loop(picture.of_page(place, *_pair(viewport), scale))
+        in_own_loop(picture.of_page(place, *size(viewport), scale))
         if is_url(place)
         else picture.from_file(Path(place), scale)
     )
@@ -296,7 +226,7 @@ def ask(
 
     pointer = load_pointer(model)
     screenshot = (
-        in_own_loop(picture.of_page(place, *_pair(viewport), scale))
+        in_own_loop(picture.of_page(place, *size(viewport), scale))
         if is_url(place)
         else picture.from_file(Path(place), scale)
     )
