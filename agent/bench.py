@@ -25,12 +25,15 @@ def grounding(
         str | None, typer.Option(help="Of a published set, where its folder does not tell: screenspot, websrc, ...")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster: HOST:PORT, auto, or local.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")] = None,
 ) -> None:
     """How often a model points at the right place."""
     from deixis.benchmarks import runner
 
-    runner.bench(file, model, workers, out, form=format)
+    runner.bench(file, model, workers, out, form=format, cluster=ray)
 
 
 @bench.command()
@@ -45,6 +48,9 @@ def miniwob(
     ] = False,
     record: Annotated[Path | None, typer.Option(help="Folder for pictures and actions, as demonstrations.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, a browser in each.")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster: HOST:PORT, auto, or local.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")] = None,
 ) -> None:
     """How often an agent does small tasks in a real browser: MiniWoB++, from pixels."""
@@ -54,7 +60,7 @@ def miniwob(
         raise UsageError(f"--goal {goal!r} is neither 'text' nor 'pixels'")
     options = miniwob_run.Options(protocol, agent, goal, gate, record)
     names = [name.strip() for name in tasks.split(",") if name.strip()]
-    print(miniwob_run.table(miniwob_run.bench(options, names, episodes, workers, out)))
+    print(miniwob_run.table(miniwob_run.bench(options, names, episodes, workers, out, ray)))
 
 
 @bench.command()

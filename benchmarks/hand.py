@@ -200,8 +200,8 @@ class Hand:
     async def hover(self, selector: str, text: str | None = None) -> None:
         await self.do(Hover(target=(await self.one(selector, text)).centre))
 
-    async def drag(self, start: Point, end: Point) -> None:
-        await self.do(Drag(start=start, end=end))
+    async def drag(self, start: Point, end: Point, via: tuple[Point, ...] = ()) -> None:
+        await self.do(Drag(start=start, end=end, via=via))
 
     async def select(self, selector: str, option: str) -> None:
         await self.do(Select(target=(await self.one(selector)).centre, option=option))

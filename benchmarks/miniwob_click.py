@@ -162,8 +162,11 @@ async def click_menu_item(hand: Hand) -> None:
 @solves("click-pie", "click-pie-nodelay")
 async def click_pie(hand: Hand) -> None:
     await hand.click("[class*=spreader-in], [class*=spreader-out], [id*=spreader]")
-    await hand.still()
-    await hand.click("#divWheel text", said(hand, r'labeled "(.*)"'))
+    for _ in range(3):  # on a busy machine the wheel may stand still for some frames before it opens
+        await hand.still()
+        await hand.click("#divWheel text", said(hand, r'labeled "(.*)"'))
+        if await hand.read("WOB_DONE_GLOBAL"):
+            return
 
 
 @solves("click-widget")

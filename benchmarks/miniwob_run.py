@@ -71,6 +71,7 @@ class Options(NamedTuple):
 
 def bench(
     options: Options, names: Sequence[str] = (), count: int | None = None, workers: int = 1, out: Path | None = None,
+    cluster: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Plays a protocol, writes results and summary into the folder; the summary."""
     if options.protocol not in RULES:
@@ -90,7 +91,7 @@ def bench(
         todo = [episode for episode in wanted if episode.id not in results.done]
         size = 1 if about.model else 2 * CONTEXTS
         chunks = [todo[n : n + size] for n in range(0, len(todo), size)]
-        answers = spread(chunks, partial(play, options=options), workers)
+        answers = spread(chunks, partial(play, options=options), workers, cluster)
         for some in shown(answers, len(todo), told, lambda outcome: outcome.success):
             results.append(some)
         rows = [results.done[episode.id] for episode in wanted if episode.id in results.done]

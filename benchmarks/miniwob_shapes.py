@@ -1,7 +1,4 @@
-"""Scripted solutions of MiniWoB++'s tasks about shapes: finding, counting, dragging, sorting, drawing and geometry.
-
-`draw-circle` has none: a drag of ours is a straight line.
-"""
+"""Scripted solutions of MiniWoB++'s tasks about shapes: finding, counting, dragging, sorting, drawing and geometry."""
 
 import math
 import re
@@ -239,6 +236,21 @@ async def resize_textarea(hand: Hand) -> None:
     far = 12 if "larger" in hand.goal.text else -12
     await hand.drag(handle, moved(handle, far, 0) if "width is" in hand.goal.text else moved(handle, 0, far))
     await hand.click("#submit")
+
+
+CORNERS = 24
+"""Of the polygon that is drawn for a circle."""
+
+
+@solves("draw-circle")
+async def draw_circle(hand: Hand) -> None:
+    middle = (await hand.one("#circ")).centre
+    board = (await hand.one("#area svg")).box
+    reach = 0.9 * min(middle.x - board.x0, board.x1 - middle.x, middle.y - board.y0, board.y1 - middle.y)
+    turns = [2 * math.pi * corner / CORNERS for corner in range(CORNERS + 1)]
+    ring = [Point(x=middle.x + reach * math.cos(turn), y=middle.y + reach * math.sin(turn)) for turn in turns]
+    await hand.drag(ring[0], ring[-1], tuple(ring[1:-1]))
+    await hand.click("#controls button")
 
 
 @solves("draw-line")

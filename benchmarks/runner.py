@@ -70,7 +70,7 @@ class Failure(Frozen):
 
 def bench(
     path: Path, model: str | None = None, workers: int = 1, out: Path | None = None, quiet: bool = False,
-    form: str | None = None,
+    form: str | None = None, cluster: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Runs a grounding set, writes results, summary and report into the folder, prints the table unless quiet; the summary."""
     told = Told()
@@ -84,9 +84,9 @@ def bench(
     with Results.open(folder, run, Result, notice) as results:
         todo = asked(found.items, results.done, pointer, notice)
         work = jobs(found, todo)
-        many = workers > 1 and len(work) > 1
-        there = partial(_answer_there, model=model, threads=share(workers))
-        answers = spread(work, there, workers) if many else here(work, partial(tried, pointer=pointer))
+        many = bool(cluster and work) or (workers > 1 and len(work) > 1)
+        there = partial(_answer_there, model=model, threads=1 if cluster else share(workers))
+        answers = spread(work, there, workers, cluster) if many else here(work, partial(tried, pointer=pointer))
         for some in shown(patient(answers, folder, todo), len(todo), told, lambda result: result.hit, "hit"):
             results.append([result for result in some if not result.failed])
     summary = conclude(found, folder, run, pointer if todo else None)

@@ -28,9 +28,12 @@ class Hover(Frozen):
 
 
 class Drag(Frozen):
+    """Presses at the start, moves to the end, releases; a straight line unless it goes by way of other places."""
+
     kind: Literal["drag"] = "drag"
     start: Target
     end: Target
+    via: tuple[Point, ...] = ()
 
 
 class Type(Frozen):

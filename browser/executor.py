@@ -74,10 +74,13 @@ class Executor:
         start, end, mouse = place(action.start), place(action.end), self._page.mouse
         await self.move(start)
         await mouse.down()
+        steps = max(1, DRAG_STEPS // (1 + len(action.via)))
         try:
-            for step in range(1, DRAG_STEPS + 1):
-                part = step / DRAG_STEPS
-                await self.move(Point(x=start.x + (end.x - start.x) * part, y=start.y + (end.y - start.y) * part))
+            for goal in (*action.via, end):
+                for step in range(1, steps + 1):
+                    part = step / steps
+                    await self.move(Point(x=start.x + (goal.x - start.x) * part, y=start.y + (goal.y - start.y) * part))
+                start = goal
             await self.move(end)
         finally:
             await mouse.up()

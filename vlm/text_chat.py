@@ -1,0 +1,160 @@
+"""A text model in this process: asked in the roles it was trained with, one by one or many together, greedily.
+
+What two prompts begin with alike is computed once (a few solved examples before many questions). Prompts of unequal
+length are answered together by filling the shorter ones from the left: rotations tell distances, so nothing else
+changes. It has no eyes: a picture is a UsageError. Knows no benchmark.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from deixis.browser.errors import UsageError
+from deixis.vlm import gguf_files
+from deixis.vlm.language import Cache
+from deixis.vlm.prompted import SHORT, Completion, Heard, Turn
+
+SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+"""What SmolLM2's own template puts first."""
+TOGETHER = 16
+LEAST = 16
+"""Tokens that two prompts must share for the first one's to be kept."""
+
+
+class TextChat:
+    """One model; answers are the likeliest ones."""
+
+    at_once = 1
+
+    def __init__(self, path: Path | None = None, dtype: torch.dtype = torch.float32) -> None:
+        """path: a GGUF file; without one, SmolLM2-135M-Instruct from its package."""
+        self.use(gguf_files.read(path or gguf_files.packaged(), dtype))
+
+    def use(self, held: gguf_files.TextModel) -> None:
+        self.model, self.weights_sha256 = held.name, held.sha256
+        self.language, self.tokenizer, self.first = held.language, held.tokenizer, held.first
+        ends = [held.end, *(self.tokenizer.token_to_id(token) for token in ("<|im_end|>", "<|endoftext|>", "</s>"))]
+        self.ends = {end for end in ends if end is not None}
+        self._kept: tuple[list[int], Cache] = ([], Cache(self.language.config.layers))
+
+    # prompts
+
+    def ids(self, text: str, control: bool = False) -> list[int]:
+        """control: whether a control token that is spelled out counts as one; what people write never does."""
+        self.tokenizer.encode_special_tokens = not control
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def prompt(self, turn: Turn) -> list[int]:
+        """Token ids of a turn in ChatML; UsageError for a picture."""
+        if turn.png is not None:
+            raise UsageError(f"{self.model!r} is a text model: it cannot be shown a picture")
+        begin = [self.first] if self.first is not None else []
+        head = self.ids("<|im_start|>system\n", True) + self.ids(turn.system or SYSTEM) + self.ids("<|im_end|>\n", True)
+        own = (
+            self.ids("<|im_start|>user\n", True)
+            + self.ids(turn.text)
+            + self.ids("<|im_end|>\n<|im_start|>assistant\n", True)
+        )
+        return [*begin, *head, *own]
+
+    # answering
+
+    @torch.inference_mode()
+    def answer(self, turn: Turn, most: int = SHORT, heard: Heard | None = None) -> Completion:
+        completion = self.answer_many([turn], most)[0]
+        if heard:
+            heard(completion.text)
+        return completion
+
+    @torch.inference_mode()
+    def answer_many(self, turns: Sequence[Turn], most: int = SHORT) -> list[Completion]:
+        """The same answers, several prompts at a time, those of like length together."""
+        prompts = [self.prompt(turn) for turn in turns]
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        out: dict[int, Completion] = {}
+        for start in range(0, len(order), TOGETHER):
+            some = order[start : start + TOGETHER]
+            out |= dict(zip(some, self._together([prompts[i] for i in some], most), strict=True))
+        return [out[i] for i in range(len(prompts))]
+
+    def _together(self, prompts: Sequence[list[int]], most: int) -> list[Completion]:
+        length = max(map(len, prompts))
+        filler = next(iter(self.ends))
+        tokens = torch.tensor([[filler] * (length - len(prompt)) + prompt for prompt in prompts])
+        real = torch.tensor([[False] * (length - len(prompt)) + [True] * len(prompt) for prompt in prompts])  # (B, L)
+        causal = torch.ones(length, length, dtype=torch.bool).tril()
+        mask = (causal & real[:, None, None, :]) | torch.eye(
+            length, dtype=torch.bool
+        )  # a filler sees itself: no empty row
+        cache = self.language.cache()
+        last = self.language(self.language.embed(tokens), cache, mask)[:, -1]
+        said: list[list[int]] = [[] for _ in prompts]
+        whole = [False] * len(prompts)
+        alive = list(range(len(prompts)))
+        for _ in range(most):
+            chosen = self.language.logits(last).argmax(-1).tolist()
+            keep = [row for row, token in enumerate(chosen) if token not in self.ends]
+            for row, token in enumerate(chosen):
+                if token in self.ends:
+                    whole[alive[row]] = True
+                else:
+                    said[alive[row]].append(token)
+            if not keep:
+                break
+            if len(keep) < len(alive):
+                alive, real, cache = [alive[row] for row in keep], real[keep], picked(cache, keep)
+                chosen = [chosen[row] for row in keep]
+            real = torch.cat([real, torch.ones(len(alive), 1, dtype=torch.bool)], 1)
+            last = self.language(self.language.embed(torch.tensor(chosen)[:, None]), cache, real[:, None, None, :])[
+                :, -1
+            ]
+        texts = [self.tokenizer.decode(tokens, skip_special_tokens=False) for tokens in said]
+        return [
+            Completion(text, end, len(prompt) + len(tokens))
+            for text, end, prompt, tokens in zip(texts, whole, prompts, said, strict=True)
+        ]
+
+    # choosing
+
+    @torch.inference_mode()
+    def likelihoods(self, text: str, options: Sequence[str]) -> list[float]:
+        """Log-probability of each option's first token after a plain text, without roles."""
+        ids = [*([self.first] if self.first is not None else []), *self.ids(text)]
+        share = self.language.logits(self._after(ids)).float().log_softmax(-1)
+        return [float(share[self.ids(option)[0]]) for option in options]
+
+    def _after(self, ids: list[int]) -> Tensor:
+        """(dim,) of the last token; what the last call shares with this one is not computed again."""
+        before, kept = self._kept
+        same = next(
+            (i for i, (a, b) in enumerate(zip(before, ids, strict=False)) if a != b), min(len(before), len(ids))
+        )
+        same = min(same, len(ids) - 1)
+        cache = shortened(kept, same) if same >= LEAST else self.language.cache()
+        rest = torch.tensor([ids[cache.length :]])
+        new, total = rest.shape[1], len(ids)
+        mask = torch.ones(new, total, dtype=torch.bool).tril(total - new) if cache.length else None
+        out: Tensor = self.language(self.language.embed(rest), cache, mask)[0, -1]
+        self._kept = ids, cache
+        return out
+
+
+def picked(cache: Cache, rows: Sequence[int]) -> Cache:
+    """The cache of some of the sequences."""
+    copy = Cache(len(cache.pairs))
+    copy.length = cache.length
+    copy.pairs = [None if pair is None else (pair[0][list(rows)], pair[1][list(rows)]) for pair in cache.pairs]
+    return copy
+
+
+def shortened(cache: Cache, length: int) -> Cache:
+    """A copy that has seen only the first tokens."""
+    copy = Cache(len(cache.pairs))
+    copy.length = length
+    copy.pairs = [
+        None if pair is None else (pair[0][:, :, :length].clone(), pair[1][:, :, :length].clone())
+        for pair in cache.pairs
+    ]
+    return copy
