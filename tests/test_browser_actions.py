@@ -100,7 +100,7 @@ async def test_drag_by_way_of_other_places(browser_session: Session) -> None:
     script = """<script>
       const seen = [];
       onpointermove = (e) => { if (e.buttons) seen.push([e.clientX, e.clientY]); };
-      onpointerup = () => { document.title = JSON.stringify(seen.filter(([x, y]) => y === 150 || y === 200)); };
+      onpointerup = () => { document.title = JSON.stringify(seen.filter(([x, y]) => x === 100 || x === 300)); };
     </script>"""
     await show(browser_session, BOXES % "" + script)
     await browser_session.act(do.Drag(start=at(50, 50), end=at(440, 50), via=(at(100, 150), at(300, 200))))
