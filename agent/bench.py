@@ -64,6 +64,26 @@ def miniwob(
 
 
 @bench.command()
+def text(
+    task: Annotated[
+        str, typer.Option(help="gsm8k, mmlu or ifeval; the data is in the folder that DEIXIS_TEXT_DATA names.")
+    ],
+    image: Annotated[
+        str, typer.Option(help="none, blank, noise, page, search: one or more, with commas between.")
+    ] = "none",
+    model: Annotated[str | None, typer.Option(help="smollm2, a .gguf file, a folder of weights, or MODEL@URL.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="So many questions only, drawn by a seed.")] = None,
+    images: Annotated[int, typer.Option(min=1, max=15, help="Pictures of a search.")] = 8,
+    out: Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")] = None,
+) -> None:
+    """What a model knows in words alone, and what a picture that has nothing to do with it changes."""
+    from deixis.benchmarks import text_run
+
+    modes = [mode.strip() for mode in image.split(",") if mode.strip()]
+    print(text_run.table(text_run.bench(task, modes, model, count, out, images)))
+
+
+@bench.command()
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs, or of folders of runs.")],
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("runs") / "report.html",

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
 from typing import Any, TypeVar
 
 from deixis.browser.errors import SetupError
@@ -66,7 +67,7 @@ def on_cluster(work: Sequence[J], answer: Callable[[J], A], address: str) -> Ite
     What fails by itself is raised; SetupError when workers keep dying or there is no cluster.
     """
     try:
-        import ray
+        ray: Any = import_module("ray")
     except ImportError as error:
         raise SetupError("--ray needs the package 'ray': pip install 'deixis[ray]'") from error
     started = not ray.is_initialized()
@@ -79,7 +80,7 @@ def on_cluster(work: Sequence[J], answer: Callable[[J], A], address: str) -> Ite
 
         remote = ray.remote(num_cpus=1, max_retries=AGAIN)(one)
         most = max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))
-        waiting, running = list(reversed(work)), []
+        waiting, running = list(reversed(work)), list[Any]()
         while waiting or running:
             while waiting and len(running) < most:
                 running.append(remote.remote(waiting.pop()))

@@ -1,0 +1,117 @@
+"""The search among pictures for the one that flips answers, and what keeps it honest.
+
+Every question is asked with N seeded pictures, and as often re-worded without any. Questions are halved by their order:
+the picture (and the wording) that flips most of the first half is judged on the second. Knows no task.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from deixis.benchmarks import statistics, text_images
+from deixis.benchmarks.results import Results, Run, save
+from deixis.benchmarks.text_tasks import MOST, Question, digest
+from deixis.browser.types import Frozen
+
+WORDINGS = (
+    "{}", "Question: {}", "Please answer. {}", "{}\n", "Here is a question.\n{}", "{}\nTake your time.", "Read carefully. {}", "{} ", "I have a question for you: {}",
+    "Answer this:\n{}", "{}\nThank you.", "Consider the following.\n{}", "Q: {}", "Task: {}", "{}\nBe precise.", "Could you help me with this? {}",
+)  # fmt: skip
+"""Ways to ask the same without a picture; the first is the question itself."""
+
+
+class Flip(Frozen):
+    """One line of results.jsonl: a question asked in one way."""
+
+    id: str
+    """The question's, and how it was asked: with a picture's number, or a wording's."""
+    question: str
+    way: str
+    chosen: str
+    correct: bool
+
+
+def searches(
+    talker: Any,
+    found: Sequence[Question],
+    folder: Path,
+    images: int,
+    told: Any,
+    asking: Callable[..., Iterator[list[Any]]],
+) -> dict[str, Any]:
+    """Asks all of it, resumably, and sums up."""
+    from deixis.benchmarks.text_run import Asked
+
+    images = min(images, len(WORDINGS) - 1)
+    run = Run(
+        set=f"{found[0].task}, search",
+        set_sha256=digest(found),
+        model=f"{talker.model}, search of {images}",
+        weights_sha256=talker.weights_sha256,
+    )
+    ways = [("words", 0), *(("image", k) for k in range(images)), *(("words", k) for k in range(1, images + 1))]
+    with Results.open(folder, run, Flip, told.notice) as results:
+        for sort, k in ways:
+            todo = [q for q in found if f"{q.id}#{sort}{k}" not in results.done]
+            png = text_images.candidate(k) if sort == "image" else None
+            worded = [q.model_copy(update={"text": WORDINGS[k].format(q.text)}) if sort == "words" else q for q in todo]
+            for some in asking(worded, Asked(talker, "search", png, MOST[found[0].task], True)):
+                results.append(
+                    [
+                        Flip(
+                            id=f"{a.id}#{sort}{k}",
+                            question=a.id,
+                            way=f"{sort}{k}",
+                            chosen=a.chosen or a.answer,
+                            correct=a.correct,
+                        )
+                        for a in some
+                    ]
+                )
+        rows = dict(results.done)
+    summary = summed(rows, [q.id for q in found], images) | run.model_dump()
+    save(folder / "summary.json", summary)
+    return summary
+
+
+def summed(rows: dict[str, Flip], ids: Sequence[str], images: int) -> dict[str, Any]:
+    """How many questions some picture flips, and what the most flipping one does on questions it was not chosen by."""
+    base = {i: rows[f"{i}#words0"] for i in ids}
+
+    def flips(way: str, some: Sequence[str]) -> list[bool]:
+        return [rows[f"{i}#{way}"].chosen != base[i].chosen for i in some]
+
+    tune, held = ids[::2], ids[1::2] or ids
+    out: dict[str, Any] = {"n": len(ids), "images": images}
+    for sort, ways in (
+        ("image", [f"image{k}" for k in range(images)]),
+        ("words", [f"words{k}" for k in range(1, images + 1)]),
+    ):
+        ever = [any(flags) for flags in zip(*(flips(way, ids) for way in ways), strict=True)]
+        best = max(ways, key=lambda way: sum(flips(way, tune)))
+        out[sort] = {
+            "flipped_by_some": statistics.rate(ever, list(ids)).model_dump(), "most_flipping": best,
+            "on_the_half_it_was_chosen_by": statistics.rate(flips(best, tune), tune).model_dump(),
+            "on_the_other_half": statistics.rate(flips(best, held), held).model_dump(),
+            "correct_on_the_other_half": statistics.paired([base[i].correct for i in held], [rows[f"{i}#{best}"].correct for i in held], held).model_dump(),
+        }  # fmt: skip
+    best_image, best_words = out["image"]["most_flipping"], out["words"]["most_flipping"]
+    out["image_against_words"] = statistics.paired(flips(best_words, held), flips(best_image, held), held).model_dump()
+    out |= statistics.rate([base[i].correct for i in ids], list(ids)).model_dump()
+    return out
+
+
+def searched(s: dict[str, Any]) -> list[str]:
+    """The summary for people."""
+    lines = [f"search among {s['images']} images, {s['n']} questions: {s['rate']:.1%} right without one"]
+    for sort, name in (("image", "images"), ("words", "re-wordings without an image")):
+        part = s[sort]
+        lines.append(
+            f"  {name}: some one flips {part['flipped_by_some']['rate']:.1%}; {part['most_flipping']} flips {part['on_the_half_it_was_chosen_by']['rate']:.1%} of the half it was chosen by, "
+            f"{part['on_the_other_half']['rate']:.1%} ± {part['on_the_other_half']['stderr']:.1%} of the other (n={part['on_the_other_half']['n']})"
+        )
+    pair = s["image_against_words"]
+    return [
+        *lines,
+        f"  image against re-wording on the other half: {pair['difference']:+.1%} ± {pair['stderr']:.1%}, McNemar p={pair['p_items']:.2g}",
+    ]
