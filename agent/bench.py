@@ -83,6 +83,28 @@ def text(
     print(text_run.table(text_run.bench(task, modes, model, count, out, images)))
 
 
+Model = Annotated[str | None, typer.Option(help="A folder of weights, or MODEL@URL; the embedded model has no words.")]
+Count = Annotated[int | None, typer.Option(min=1, help="So many pictures, drawn one after the other.")]
+Seed = Annotated[int, typer.Option(help="Another number draws other pictures.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")]
+
+
+@bench.command()
+def clocks(model: Model = None, count: Count = None, seed: Seed = 0, out: Out = None) -> None:
+    """How often a model reads the time off a clock: 45 styles, drawn here, scored as in the Molmo paper."""
+    from deixis.benchmarks import abilities_run
+
+    print(abilities_run.table("clocks", abilities_run.bench("clocks", model, count, seed, out)))
+
+
+@bench.command()
+def counting(model: Model = None, count: Count = None, seed: Seed = 0, out: Out = None) -> None:
+    """How often a model counts right, and points at each: scenes drawn here, scored as in the Molmo paper."""
+    from deixis.benchmarks import abilities_run
+
+    print(abilities_run.table("counting", abilities_run.bench("counting", model, count, seed, out)))
+
+
 @bench.command()
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs, or of folders of runs.")],
