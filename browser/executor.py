@@ -1,13 +1,13 @@
 """Performs actions with the browser's own mouse and keyboard at CSS pixels, never through a selector.
 
-Two things are routed through the DOM element under the pixel, because no picture shows them: the options of a native
-select, and the file chooser. Knows no model; does not settle and does not judge what an action changed.
+Three things are routed through the DOM element under the pixel, because no picture shows them: the options of a native
+select, the file chooser, and the value of a date, colour or slider (`widgets`). Knows no model; does not settle and does not judge what an action changed.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import FileChooser, Page, Response
@@ -20,7 +20,9 @@ from deixis.browser.script import call
 from deixis.browser.settle import load
 from deixis.browser.tabs import Tabs
 from deixis.browser.types import Hit, Point
+from deixis.browser.widgets import ROUTED, value_for
 
+Button = Literal["left", "right", "middle"]
 LONG = 200  # characters from which text is inserted at once instead of key by key
 DRAG_STEPS = 10
 SCROLL_LIMIT = 250  # ms for a wheel turn to show as a scroll event
@@ -45,13 +47,17 @@ class Executor:
 
     async def move(self, point: Point) -> None:
         """Brings the mouse to a point and lets the page draw what that changes."""
-        await self._page.mouse.move(point.x, point.y)
+        aimed = (await hit.pinched(self._page)).mouse(point)
+        await self._page.mouse.move(aimed.x, aimed.y)
         await call(self._page.main_frame, "frame", wait=True)
 
+    async def _click(self, point: Point, button: Button = "left", count: int = 1) -> None:
+        aimed = (await hit.pinched(self._page)).mouse(point)
+        await self._page.mouse.click(aimed.x, aimed.y, button=button, click_count=count)
+
     async def click(self, action: do.Click) -> None:
-        point = place(action.target)
         async with self._held(action.modifiers):
-            await self._page.mouse.click(point.x, point.y, button=action.button, click_count=action.count)
+            await self._click(place(action.target), action.button, action.count)
 
     @asynccontextmanager
     async def _held(self, keys: tuple[str, ...]) -> AsyncIterator[None]:
@@ -86,7 +92,10 @@ class Executor:
             await mouse.up()
 
     async def type(self, action: do.Type) -> None:
-        await self._into_field(action.target)
+        field = await self._into_field(action.target)
+        if field.input_type in ROUTED:
+            await self._fill(action, field)
+            return
         if action.clear:
             await self._page.keyboard.press("ControlOrMeta+A")
             if not action.text:
@@ -95,19 +104,43 @@ class Executor:
         if action.submit:
             await self._page.keyboard.press("Enter")
 
-    async def _into_field(self, target: do.Target | None) -> None:
-        """The focus in something that takes text, after a click if there is a target."""
+    async def _fill(self, action: do.Type, field: Hit) -> None:
+        """Gives a date, colour or slider its value in one piece, as its own widget would."""
+        value = value_for(field.input_type, action.text)
+        there = field.box.centre if action.target is None else place(action.target)
+        element = await hit.element(self._page, there)
+        if element is None:
+            raise ActionError(f"{hit.words(field)} is gone: look again")
+        try:
+            await element.fill(value, timeout=CHOOSER_LIMIT * 1000)
+        except PlaywrightError as error:
+            if "Malformed" not in error.message:
+                raise
+            raise ActionError(f"{hit.words(field)} does not take {value!r}") from error
+        taken = await element.input_value()
+        if taken != value:
+            raise ActionError(f"{hit.words(field)} took {taken!r} for {value!r}, which is outside its limits or steps")
+        if action.submit:
+            await self._page.keyboard.press("Enter")
+
+    async def _into_field(self, target: do.Target | None) -> Hit:
+        """What takes the text, after a click if there is a target; it has the focus unless its value is routed."""
         there = None
         if target is not None:
             point = place(target)
             there = await hit.hit(self._page, point)
-            await self._page.mouse.click(point.x, point.y)
+            if there and there.editable and there.enabled and there.input_type in ROUTED:
+                return there  # a click would open its widget, or move the slider
+            await self._click(point)
         field = await hit.focused(self._page)
+        if there and there.editable and there.enabled and field and "-" in field.tag:
+            return there  # in a closed shadow root, of which the page tells the host only
         if field is None or not (field.editable and field.enabled):
             where = (
                 f"at the point is {hit.words(there)}" if target is not None else f"the focus is on {hit.words(field)}"
             )
             raise ActionError(f"nothing here takes text: {where}")
+        return field
 
     async def _enter(self, text: str) -> None:
         """Key by key when every character has a key and none is Enter, else inserted at once."""
@@ -136,8 +169,8 @@ class Executor:
 
     async def _over(self, target: do.Target | None) -> tuple[float, float]:
         if target is not None:
-            point = place(target)
-            return point.x, point.y
+            aimed = (await hit.pinched(self._page)).mouse(place(target))
+            return aimed.x, aimed.y
         view = await call(self._page.main_frame, "view")
         return view["width"] / 2, view["height"] / 2
 
@@ -146,12 +179,19 @@ class Executor:
         point = place(action.target)
         there = await hit.hit(self._page, point)
         element = await hit.element(self._page, point)
+        if there is not None and there.tag == "option" and element is not None:  # of a list that is open all the time
+            element = (await element.evaluate_handle("(it) => it.closest('select')")).as_element()
+            there = await hit.described(self._page, point, element) if element else there
         if there is None or element is None or there.tag != "select":
             raise ActionError(f"there is no native select at the point but {hit.words(there)}: click it open instead")
         if not there.enabled:
             raise ActionError(f"{hit.words(there)} cannot be chosen from")
-        index = choice(action.option, there.options)
-        await element.select_option(index=index, timeout=CHOOSER_LIMIT * 1000)
+        wanted = [choice(action.option, there.options)]
+        if there.role == "listbox":  # of many: what is chosen stays chosen
+            wanted += await element.evaluate(
+                "(it) => it.multiple ? [...it.selectedOptions].map((one) => one.index) : []"
+            )
+        await element.select_option(index=wanted, timeout=CHOOSER_LIMIT * 1000)
 
     async def check(self, action: do.Check) -> None:
         point = place(action.target)
@@ -164,23 +204,28 @@ class Executor:
             return
         if there.role in {"radio", "menuitemradio"} and not action.checked:
             raise ActionError(f"{hit.words(there)} cannot be unchecked: choose another of its group")
-        await self._page.mouse.click(point.x, point.y)
+        await self._click(point)
 
     async def upload(self, action: do.Upload) -> None:
         point = place(action.target)
-        missing = [name for name in action.files if not Path(name).is_file()]
+        missing = [name for name in action.files if not Path(name).exists()]
         if missing:
             raise ActionError(f"there is no file {missing[0]!r} to upload")
         there = await hit.hit(self._page, point)
         chooser = await self._chooser(point, there)
         if len(action.files) > 1 and not chooser.is_multiple():
             raise ActionError(f"{hit.words(there)} takes one file, not {len(action.files)}")
-        await chooser.set_files(list(action.files))
+        try:
+            await chooser.set_files(list(action.files))
+        except PlaywrightError as error:
+            if "directory" not in error.message and "directories" not in error.message:
+                raise
+            raise ActionError(f"{hit.words(there)} and {action.files[0]!r}: {error.message.splitlines()[0]}") from error
 
     async def _chooser(self, point: Point, there: Hit | None) -> FileChooser:
         try:
             async with self._page.expect_file_chooser(timeout=CHOOSER_LIMIT * 1000) as opened:
-                await self._page.mouse.click(point.x, point.y)
+                await self._click(point)
             return await opened.value
         except PlaywrightTimeout as error:
             raise ActionError(f"no file chooser opened: at the point is {hit.words(there)}") from error

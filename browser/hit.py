@@ -1,6 +1,7 @@
 """What the browser would really click at a point: through open shadow roots and frames of any origin.
 
-The point always comes from pixels; this only checks it and routes the action. Closed shadow roots show as their host.
+The point always comes from pixels; this only checks it and routes the action. The DevTools protocol (`devtools`) sees into
+closed shadow roots; in a frame that shares its parent's process they show as their host.
 """
 
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 from playwright.async_api import ElementHandle, Frame, Page
 
+from deixis.browser import devtools
 from deixis.browser.script import call, fetch
 from deixis.browser.types import Box, Hit, Point, Reading
 
@@ -41,9 +43,30 @@ class Spot:
         return Box(x0=x0, y0=y0, x1=x1, y1=y1)
 
 
+@dataclass(frozen=True)
+class Pinch:
+    """How far a page is pinched larger, and where its enlarged part begins, in CSS pixels of the page."""
+
+    scale: float
+    left: float
+    top: float
+
+    def mouse(self, point: Point) -> Point:
+        """A point of the picture -> where the mouse goes: counted from the visible part's corner, in the page's pixels."""
+        return Point(x=point.x / self.scale, y=point.y / self.scale)
+
+
+async def pinched(page: Page) -> Pinch:
+    """1 and no offset unless a person (or a test) has pinched."""
+    return Pinch(**await call(page.main_frame, "pinch"))
+
+
 async def locate(page: Page, point: Point) -> tuple[Spot, dict[str, Any] | None]:
     """The innermost frame under a point and what page.js says is there."""
-    spot = Spot(page.main_frame, point)
+    pinch = await pinched(page)
+    there = pinch.mouse(point)
+    inner = Point(x=there.x + pinch.left, y=there.y + pinch.top)
+    spot = Spot(page.main_frame, inner, -pinch.left * pinch.scale, -pinch.top * pinch.scale, pinch.scale)
     seen = await call(spot.frame, "hit", spot.local)
     for _ in range(DEEPEST):
         child = await _child(spot, seen)
@@ -64,7 +87,13 @@ async def _child(spot: Spot, seen: dict[str, Any] | None) -> Frame | None:
 async def hit(page: Page, point: Point) -> Hit | None:
     """What lies at the point; None when nothing does, as outside the viewport."""
     spot, seen = await locate(page, point)
-    return _hit(spot, seen["hit"]) if seen else None
+    if not seen:
+        return None
+    told = await devtools.inside(spot.frame, spot.point.x, spot.point.y) if seen["closed"] else None
+    found = _hit(spot, told or seen["hit"])
+    if not found.interactive and await devtools.listens(spot.frame, spot.point.x, spot.point.y):
+        return found.model_copy(update={"interactive": True})
+    return found
 
 
 def _hit(spot: Spot, seen: dict[str, Any]) -> Hit:
@@ -74,7 +103,17 @@ def _hit(spot: Spot, seen: dict[str, Any]) -> Hit:
 async def element(page: Page, point: Point) -> ElementHandle | None:
     """The control, or what else lies at the point, as a handle for routed actions."""
     spot, seen = await locate(page, point)
-    return await fetch(spot.frame, "find", spot.local) if seen else None
+    if not seen:
+        return None
+    if seen["closed"] and await devtools.inside(spot.frame, spot.point.x, spot.point.y):
+        return await fetch(spot.frame, "held")
+    return await fetch(spot.frame, "find", spot.local)
+
+
+async def described(page: Page, point: Point, element: ElementHandle) -> Hit:
+    """What page.js says of an element at the point, which is of the innermost frame there."""
+    spot, _ = await locate(page, point)
+    return _hit(spot, await element.evaluate("(it) => window.__deixis.about(it)"))
 
 
 async def focused(page: Page) -> Hit | None:

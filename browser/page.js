@@ -154,7 +154,8 @@
   const TAG_ROLES = { button: "button", textarea: "textbox", option: "option", summary: "button", img: "img", nav: "navigation",
     h1: "heading", h2: "heading", h3: "heading", h4: "heading", h5: "heading", h6: "heading", li: "listitem", table: "table",
     tr: "row", td: "cell", th: "columnheader", iframe: "iframe", frame: "iframe", dialog: "dialog", form: "form", progress: "progressbar" };
-  const UNTYPED = new Set(["button", "submit", "reset", "image", "checkbox", "radio", "range", "file", "color", "hidden"]);
+  const UNTYPED = new Set(["button", "submit", "reset", "image", "checkbox", "radio", "file", "hidden"]);
+  const DRAWN = new Set(["canvas", "embed", "object", "video", "audio"]); // what reacts to clicks as it likes
 
   const deepest = (x, y) => {
     let element = document.elementFromPoint(x, y);
@@ -276,15 +277,40 @@
     return near || element;
   };
 
+  const aboutOf = (element) => {
+    const near = control(element);
+    const about = near && near.localName === "label" && near.control ? near.control : near || element;
+    const pointer = getComputedStyle(element).cursor === "pointer" || DRAWN.has(element.localName);
+    return describe(about, near || element, Boolean(near) || pointer);
+  };
+
   const hit = ({ x, y }) => {
     const element = deepest(x, y);
     if (!element) return null;
-    const about = find({ x, y });
-    const near = control(element);
-    const pointer = getComputedStyle(element).cursor === "pointer";
-    const found = describe(about, near || element, Boolean(near) || pointer);
     const isFrame = element.localName === "iframe" || element.localName === "frame";
-    return { hit: found, frame: isFrame ? inside(element) : null };
+    // A custom element without a root that we may see may have a closed one.
+    const closed = element.localName.includes("-") && !element.shadowRoot;
+    return { hit: aboutOf(element), frame: isFrame ? inside(element) : null, closed };
+  };
+
+  // The same of an element that the DevTools protocol has found; kept for `held`.
+  let held = null;
+  const about = (node) => {
+    const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement || node.getRootNode().host;
+    const near = control(element);
+    held = near && near.localName === "label" && near.control ? near.control : near || element;
+    return aboutOf(element);
+  };
+
+  // The element at a point and those around it, up to what covers most of the viewport.
+  const line = ({ x, y }) => {
+    const found = [];
+    for (let up = deepest(x, y); up && up !== document.body && up !== document.documentElement; up = parent(up)) {
+      const box = up.getBoundingClientRect();
+      if (box.width * box.height > 0.5 * innerWidth * innerHeight) break;
+      found.push(up);
+    }
+    return found;
   };
 
   const INLINE = new Set(["inline", "contents", "ruby"]);
@@ -313,7 +339,9 @@
   };
 
   const api = {
-    quiet, scrolled, begin, snapshot, view, hit, find, text, focus, focused, kin, own, frame,
+    quiet, scrolled, begin, snapshot, view, hit, find, about, line, text, focus, focused, kin, own, frame,
+    held: () => held,
+    pinch: () => ({ scale: visualViewport.scale, left: visualViewport.offsetLeft, top: visualViewport.offsetTop }),
     lastActive: () => active,
     scrolls: () => counts.scrolls,
     reset: () => { seen = new WeakMap(); leaving = false; ensure(); },

@@ -50,6 +50,12 @@ class SessionConfig(Frozen):
     """The browser's program; None finds one."""
     storage_state: Path | None = None
     """Cookies and local storage to begin with, as Playwright saves them."""
+    http_credentials: tuple[str, str] | None = None
+    """User and password for HTTP authentication."""
+    permissions: tuple[str, ...] = ()
+    """What pages may do without asking, as Playwright names it: "geolocation", "clipboard-read", "notifications"."""
+    geolocation: tuple[float, float] | None = None
+    """Latitude and longitude that pages are told, if they may ask."""
     downloads: Path | None = None
     """Folder that downloads are saved to; None keeps none."""
     navigation_timeout: float = Field(default=30.0, gt=0)
@@ -157,7 +163,11 @@ class Session:
         return browser
 
     def _context_options(self) -> dict[str, Any]:
+        user, place = self.config.http_credentials, self.config.geolocation
         return {
+            "http_credentials": {"username": user[0], "password": user[1]} if user else None,
+            "permissions": list(self.config.permissions) or None,
+            "geolocation": {"latitude": place[0], "longitude": place[1]} if place else None,
             "viewport": {"width": self.config.width, "height": self.config.height},
             "device_scale_factor": self.config.scale,
             "locale": self.config.locale,

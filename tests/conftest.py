@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -49,15 +49,21 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Says nothing."""
 
 
-@pytest.fixture(scope="session")
-def pages_url() -> Iterator[str]:
-    """Where tests/data/pages is served on 127.0.0.1."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(PAGES)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The address on 127.0.0.1 where a folder is served."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def pages_url() -> Iterator[str]:
+    """Where tests/data/pages is served on 127.0.0.1."""
+    with serving(PAGES) as url:
+        yield url
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -100,6 +106,12 @@ async def open_session(browser: Browser) -> AsyncIterator[SessionFactory]:
         yield opened
 
 
+async def _head(reader: asyncio.StreamReader) -> AsyncIterator[str]:
+    """The lines of a request's head after the first."""
+    while line := (await reader.readline()).decode().strip():
+        yield line
+
+
 class GatedServer:
     """Serves text on 127.0.0.1; a path in `gates` is answered only once its event is set, `asked` says who waits."""
 
@@ -107,6 +119,8 @@ class GatedServer:
         self.url = ""
         self.bodies: dict[str, str] = {}
         self.headers: dict[str, str] = {}
+        self.asks: dict[str, str] = {}
+        """The Authorization that a path asks for."""
         self.gates: dict[str, asyncio.Event] = {}
         self.asked: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._handlers: set[asyncio.Task[None]] = set()
@@ -116,17 +130,32 @@ class GatedServer:
         assert task is not None
         self._handlers.add(task)
         task.add_done_callback(self._handlers.discard)
-        path = (await reader.readline()).decode().split(" ")[1]
+        first = (await reader.readline()).decode().split(" ")
+        if len(first) < 2:  # a connection that was opened in advance
+            writer.close()
+            return
+        path = first[1]
+        lines = [line async for line in _head(reader)]
         self.asked[path].set()
         if path in self.gates:
             await self.gates[path].wait()
         body = self.bodies.get(path)
         status = "200 OK" if body is not None else "404 Not Found"
         header = self.headers.get(path, "Content-Type: text/html; charset=utf-8")
-        writer.write(f"HTTP/1.1 {status}\r\n{header}\r\nConnection: close\r\n\r\n{body or ''}".encode())
+        if path in self.asks and f"Authorization: {self.asks[path]}" not in lines:
+            status, header, body = "401 Unauthorized", 'WWW-Authenticate: Basic realm="test"', ""
+        writer.write(
+            f"HTTP/1.1 {status}\r\n{header}\r\nConnection: close\r\n\r\n".encode()
+            + (body or "").encode(self.coding(header))
+        )
         with suppress(ConnectionError):
             await writer.drain()
         writer.close()
+
+    @staticmethod
+    def coding(header: str) -> str:
+        """Bytes are kept as latin-1."""
+        return "utf-8" if "text/" in header else "latin-1"
 
     def release(self) -> None:
         """Ends every request that still waits."""

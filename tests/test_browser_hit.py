@@ -89,7 +89,8 @@ async def test_options_of_a_select(browser_session: Session) -> None:
 async def test_editable_or_not(browser_session: Session) -> None:
     assert (await there(browser_session, "<input type=email>")).editable
     assert not (await there(browser_session, "<input readonly>")).editable
-    assert not (await there(browser_session, "<input type=range>")).editable
+    assert not (await there(browser_session, "<input type=file>")).editable
+    assert (await there(browser_session, "<input type=range>")).editable  # its value is set in one piece
 
 
 async def test_outside_and_empty(browser_session: Session) -> None:
