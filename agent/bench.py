@@ -106,6 +106,28 @@ def counting(model: Model = None, count: Count = None, seed: Seed = 0, out: Out 
 
 
 @bench.command()
+def live(
+    file: Annotated[Path, typer.Argument(metavar="LIST", help="Tasks of WebVoyager, Online-Mind2Web or DeepShop.")],
+    judge: Annotated[str, typer.Option(help="The model that judges: MODEL@URL.")],
+    model: Annotated[str | None, typer.Option(help="What points, as `deixis run` takes it.")] = None,
+    planner: Annotated[str, typer.Option(help="instructions or molmoweb.")] = "instructions",
+    count: Annotated[int | None, typer.Option(min=1, help="The first so many tasks only.")] = None,
+    max_steps: Annotated[int, typer.Option(min=1, help="Of each task.")] = 30,
+    max_seconds: Annotated[float, typer.Option(min=1, help="Of each task.")] = 600,
+    max_requests: Annotated[int | None, typer.Option(min=1, help="To the judge, all tasks together.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of results; a second start goes on in it.")] = None,
+) -> None:
+    """How often an agent does tasks on the live web, as another model judges it."""
+    from deixis.benchmarks import live_run
+    from deixis.vlm.remote import Budget, Chat, spelled
+
+    said = spelled(judge)
+    judged_by = Chat(said.url, said.model, budget=Budget(requests=max_requests))
+    options = live_run.Options(model=model, planner=planner, max_steps=max_steps, max_seconds=max_seconds)
+    print(live_run.table(live_run.bench(file, options, judged_by, count, out)))
+
+
+@bench.command()
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs, or of folders of runs.")],
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("runs") / "report.html",
