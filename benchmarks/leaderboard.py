@@ -8,6 +8,7 @@ places on a learning curve. Pictures are shown while the set lies where it lay; 
 import json
 import re
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,7 +74,7 @@ def report(folders: Sequence[Path], out: Path) -> Path:
     environment.filters["percent"] = lambda value: f"{100 * value:.1f}"
     curves = [(name, points) for some in boards for name, points in curves_of(some.entries)]
     page = environment.get_template("leaderboard.html.j2").render(
-        boards=boards, css=(HERE.parent / "agent" / "report.css").read_text() + (HERE / "grounding_report.css").read_text(),
+        boards=boards, css=(files("deixis.agent") / "report.css").read_text() + (HERE / "grounding_report.css").read_text(),
         latency={some.sha256: plots.latency([(e.name, e.summary) for e in some.entries]) for some in boards},
         curves=plots.curves(curves) if curves else "", runs=len(entries),
     )  # fmt: skip

@@ -331,6 +331,10 @@ FORMATS = {
 }  # fmt: skip
 
 
+ON_HUB = ("screenspot", "webclick", "visualwebbench")
+"""Formats that are published as tables."""
+
+
 def recognised(folder: Path) -> Format:
     """The format that a folder is laid out in; UsageError when none is, or more than one."""
     fits = [form for form in FORMATS.values() if found(folder, *form.files)]
@@ -358,6 +362,10 @@ def read_published(where: str, form: str | None, pictures: Path) -> GroundingSet
     if not folder.is_dir() and form is None:
         raise UsageError(f"{where!r} is neither a grounding set nor a folder; a set on the hub needs --format")
     chosen = FORMATS[form] if form else recognised(folder)
+    if not folder.is_dir() and chosen.name not in ON_HUB:
+        raise UsageError(
+            f"{chosen.name} is published as files, not as a table: download it, and give its folder instead of {where!r}"
+        )
     source = Source(folder, "" if folder.is_dir() else where, pictures, Builder(folder), {})
     chosen.read(source)
     source.builder.must_hold_items(folder)

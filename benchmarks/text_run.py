@@ -23,7 +23,7 @@ from deixis.browser.errors import OutputError, ServerError, UsageError
 from deixis.browser.types import Frozen
 from deixis.vlm.prompted import Talker, Turn
 
-BATCH = 16
+BATCH = 32
 """Questions that are asked together, where the model can."""
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pyarrow import parquet
 from deixis.benchmarks import baselines, runner
 from deixis.benchmarks.published import FORMATS, read_published, recognised
 from deixis.benchmarks.published_scores import f1, normalised, rouge
-from deixis.browser.errors import UsageError
+from deixis.browser.errors import SetupError, UsageError
 from deixis.browser.types import Box, Point, Pointing, Reading, Screenshot
 from tests.fakes import FixedPointer
 
@@ -316,3 +317,50 @@ def test_a_pointing_without_a_place_is_a_miss(here: Path, bench: Any) -> None:
         {"id": "4", "image_path": "a.png", "instruction": "not there", "box_type": "refusal", "box_coordinates": [-1, -1, -1, -1]},
     ])  # fmt: skip
     assert bench(here, Speechless({}))["rate"] == 0, "words that cannot be read are no refusal"
+
+
+class Hub:
+    """Stands in for the `datasets` package: one set, its pictures as bytes once they are not to be decoded."""
+
+    class Image:
+        def __init__(self, decode: bool = True) -> None:
+            self.decode = decode
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows, self.asked = rows, []  # type: ignore[var-annotated]
+        self.features = {name: Hub.Image() if name == "image" else "text" for name in rows[0]}
+        self.cast: list[str] = []
+
+    def load_dataset(self, name: str, config: str | None, split: str) -> "Hub":
+        self.asked.append((name, config, split))
+        return self
+
+    def cast_column(self, column: str, feature: "Hub.Image") -> "Hub":
+        assert not feature.decode
+        self.cast.append(column)
+        return self
+
+    def __iter__(self) -> Any:
+        return iter(self.rows)
+
+
+def test_a_set_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = Hub(
+        [
+            {
+                "image": {"bytes": picture(), "path": None},
+                "instruction": "one",
+                "bbox": [0, 0, 0.5, 0.5],
+                "bucket": "calendars",
+            }
+        ]
+    )
+    monkeypatch.setitem(sys.modules, "datasets", hub)  # type: ignore[arg-type]
+    found = read_published("Hcompany/WebClick", "webclick", tmp_path / "pictures")
+    assert hub.asked == [("Hcompany/WebClick", None, "test")] and hub.cast == ["image"]
+    assert found.items[0].box == Box(x0=0, y0=0, x1=200, y1=100) and found.image(found.items[0]).exists()
+    with pytest.raises(UsageError, match="published as files"):
+        read_published("likaixin/ScreenSpot-Pro", "screenspot-pro", tmp_path)
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(SetupError, match=r"deixis\[bench\]"):
+        read_published("Hcompany/WebClick", "webclick", tmp_path)

@@ -18,7 +18,7 @@ from deixis.vlm.prompted import SHORT, Completion, Heard, Turn
 
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 """What SmolLM2's own template puts first."""
-TOGETHER = 16
+TOGETHER = 32
 LEAST = 16
 """Tokens that two prompts must share for the first one's to be kept."""
 
