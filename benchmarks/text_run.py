@@ -31,7 +31,10 @@ BATCH = 32
 class Chooser(Protocol):
     """A model whose likelihoods can be read."""
 
-    def likelihoods(self, text: str, options: Sequence[str]) -> list[float]: ...
+    sees: bool
+    """Whether a picture can be shown to it."""
+
+    def likelihoods(self, text: str, options: Sequence[str], png: bytes | None = None) -> list[float]: ...
 
 
 @runtime_checkable
@@ -84,7 +87,7 @@ def bench(
         told.notice(f"left out: {line}")
     held = talker or load(model)
     folder = out or Path("runs") / f"text-{task}-{held.model.replace('/', '-')}"
-    likely = isinstance(held, Chooser) and task == "mmlu" and set(modes) == {"none"}
+    likely = isinstance(held, Chooser) and task == "mmlu" and (set(modes) == {"none"} or held.sees)
     summaries: dict[str, dict[str, Any]] = {}
     for mode in modes:
         if mode == "search":
@@ -144,15 +147,16 @@ def asking(found: Sequence[Question], asked: Asked) -> Iterator[list[Answer]]:
     """Answers, some at a time."""
     if not asked.words and isinstance(asked.talker, Chooser):
         for question in found:
-            yield [_likeliest(question, asked.talker)]
+            yield [_likeliest(question, asked.talker, asked)]
         return
     for start in range(0, len(found), BATCH):
         yield _said(found[start : start + BATCH], asked)
 
 
-def _likeliest(question: Question, model: Chooser) -> Answer:
+def _likeliest(question: Question, model: Chooser, asked: Asked) -> Answer:
     start = perf_counter()
-    scores = model.likelihoods(question.plain, [f" {letter}" for letter in LETTERS])
+    text = text_images.asked(asked.mode, question.plain)
+    scores = model.likelihoods(text, [f" {letter}" for letter in LETTERS], asked.png)
     chosen = LETTERS[scores.index(max(scores))]
     return _answer(
         question, chosen, Grade(correct=chosen == question.gold, chosen=chosen), True, perf_counter() - start

@@ -7,6 +7,7 @@ one: jobs must be such that doing one twice does no harm, and whoever keeps resu
 import multiprocessing
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -57,6 +58,8 @@ def _deaf() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+WAIT = 5.0
+"""Seconds for a cluster to answer."""
 AGAIN = 5
 """How often a job whose worker died is given to another one."""
 
@@ -93,10 +96,24 @@ def on_cluster(work: Sequence[J], answer: Callable[[J], A], address: str) -> Ite
 
 
 def _join(ray: Any, address: str) -> None:
+    _must_answer(address)
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
     try:
         ray.init(address=None if address == "local" else address, include_dashboard=None, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
+        raise SetupError(
+            f"no Ray cluster answers at {address!r} ({error}): start one with 'ray start --head'"
+        ) from error
+
+
+def _must_answer(address: str) -> None:
+    """SetupError at once for HOST:PORT where nobody listens: Ray itself tries for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), WAIT).close()
+    except OSError as error:
         raise SetupError(
             f"no Ray cluster answers at {address!r} ({error}): start one with 'ray start --head'"
         ) from error

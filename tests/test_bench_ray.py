@@ -95,3 +95,9 @@ def test_without_ray_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SetupError, match=r"deixis\[ray\]"):
         list(workers.spread([1], str, cluster="auto"))
+
+
+def test_an_address_where_nobody_listens() -> None:
+    pytest.importorskip("ray", reason="extra deixis[ray]")
+    with pytest.raises(SetupError, match="no Ray cluster answers at '127.0.0.1:9'"):
+        list(workers.spread([1], str, cluster="127.0.0.1:9"))

@@ -60,9 +60,11 @@ class Scripted:
 
 
 class Likely(Scripted):
-    """Likes the letter of an index best."""
+    """Likes the second letter best."""
 
-    def likelihoods(self, text: str, options: Sequence[str]) -> list[float]:
+    sees = False
+
+    def likelihoods(self, text: str, options: Sequence[str], png: bytes | None = None) -> list[float]:
         self.turns.append(Turn(text))
         return [0.0 if option == " B" else -1.0 for option in options]
 

@@ -27,6 +27,8 @@ class TextChat:
     """One model; answers are the likeliest ones."""
 
     at_once = 1
+    sees = False
+    """Whether a picture can be shown to it."""
 
     def __init__(self, path: Path | None = None, dtype: torch.dtype = torch.float32) -> None:
         """path: a GGUF file; without one, SmolLM2-135M-Instruct from its package."""
@@ -59,6 +61,11 @@ class TextChat:
         )
         return [*begin, *head, *own]
 
+    def begins(self, ids: Sequence[int]) -> int:
+        """Where the user begins to speak in a prompt."""
+        mark = self.ids("<|im_start|>user\n", True)
+        return next(i for i in range(len(ids)) if ids[i : i + len(mark)] == mark) + len(mark)
+
     # answering
 
     @torch.inference_mode()
@@ -71,7 +78,7 @@ class TextChat:
     @torch.inference_mode()
     def answer_many(self, turns: Sequence[Turn], most: int = SHORT) -> list[Completion]:
         """The same answers, several prompts at a time, those of like length together."""
-        prompts = [self.prompt(turn) for turn in turns]
+        prompts = [self.embedded(turn) for turn in turns]
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         out: dict[int, Completion] = {}
         for start in range(0, len(order), TOGETHER):
@@ -79,17 +86,15 @@ class TextChat:
             out |= dict(zip(some, self._together([prompts[i] for i in some], most), strict=True))
         return [out[i] for i in range(len(prompts))]
 
-    def _together(self, prompts: Sequence[list[int]], most: int) -> list[Completion]:
-        length = max(map(len, prompts))
-        filler = next(iter(self.ends))
-        tokens = torch.tensor([[filler] * (length - len(prompt)) + prompt for prompt in prompts])
-        real = torch.tensor([[False] * (length - len(prompt)) + [True] * len(prompt) for prompt in prompts])  # (B, L)
-        causal = torch.ones(length, length, dtype=torch.bool).tril()
-        mask = (causal & real[:, None, None, :]) | torch.eye(
-            length, dtype=torch.bool
-        )  # a filler sees itself: no empty row
+    def embedded(self, turn: Turn) -> Tensor:
+        """(L, dim) of a turn's tokens."""
+        out: Tensor = self.language.embed(torch.tensor(self.prompt(turn)))
+        return out
+
+    def _together(self, prompts: Sequence[Tensor], most: int) -> list[Completion]:
+        x, real = left_filled(prompts)
         cache = self.language.cache()
-        last = self.language(self.language.embed(tokens), cache, mask)[:, -1]
+        last = self.language(x, cache, looking(real))[:, -1]
         said: list[list[int]] = [[] for _ in prompts]
         whole = [False] * len(prompts)
         alive = list(range(len(prompts)))
@@ -119,8 +124,10 @@ class TextChat:
     # choosing
 
     @torch.inference_mode()
-    def likelihoods(self, text: str, options: Sequence[str]) -> list[float]:
-        """Log-probability of each option's first token after a plain text, without roles."""
+    def likelihoods(self, text: str, options: Sequence[str], png: bytes | None = None) -> list[float]:
+        """Log-probability of each option's first token after a plain text, without roles; UsageError for a picture."""
+        if png is not None:
+            raise UsageError(f"{self.model!r} is a text model: it cannot be shown a picture")
         ids = [*([self.first] if self.first is not None else []), *self.ids(text)]
         share = self.language.logits(self._after(ids)).float().log_softmax(-1)
         return [float(share[self.ids(option)[0]]) for option in options]
@@ -139,6 +146,23 @@ class TextChat:
         out: Tensor = self.language(self.language.embed(rest), cache, mask)[0, -1]
         self._kept = ids, cache
         return out
+
+
+def left_filled(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Rows (L_i, dim) in one (B, L, dim), the shorter ones filled from the left; (B, L) tells what is no filling."""
+    length = max(map(len, rows))
+    x = rows[0].new_zeros(len(rows), length, rows[0].shape[-1])
+    real = torch.zeros(len(rows), length, dtype=torch.bool)
+    for i, row in enumerate(rows):
+        x[i, length - len(row) :], real[i, length - len(row) :] = row, True
+    return x, real
+
+
+def looking(real: Tensor) -> Tensor:
+    """(B, 1, L, L): each sees itself and all before it that is no filling; a filler sees itself, so that no row is empty."""
+    length = real.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    return (causal & real[:, None, None, :]) | torch.eye(length, dtype=torch.bool)
 
 
 def picked(cache: Cache, rows: Sequence[int]) -> Cache:

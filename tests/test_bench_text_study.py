@@ -1,0 +1,143 @@
+"""A text model behind the eyes, and the study of what learning to see does to its text: on a tiny model, the plumbing only."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tokenizers import Tokenizer, models
+
+from deixis.benchmarks import text_study
+from deixis.benchmarks.progress import Told
+from deixis.benchmarks.text_study import Asked, Page, held_out, loss_of, named, question, stream
+from deixis.browser.errors import UsageError
+from deixis.vlm.gguf_files import TextModel
+from deixis.vlm.language import Language
+from deixis.vlm.molmo_config import LanguageConfig
+from deixis.vlm.pointer import NanoPointer
+from deixis.vlm.prompted import Turn
+from deixis.vlm.seeing import Bridge, SeeingChat, bridge_for
+from deixis.vlm.text_chat import TextChat
+
+WIDTH = 24
+
+
+def tiny() -> TextModel:
+    torch.manual_seed(0)
+    config = LanguageConfig(
+        dim=32, layers=2, heads=4, kv_heads=2, head_dim=8, hidden=48, vocabulary=128, extra=0, norm_eps=1e-5, theta=1e4
+    )
+    letters = {chr(32 + n): n + 4 for n in range(95)}
+    letters |= {"<|im_start|>": 1, "<|im_end|>": 2, "<|endoftext|>": 0, "\n": 100}
+    tokenizer = Tokenizer(models.BPE(vocab=letters, merges=[], unk_token="?"))
+    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>", "<|endoftext|>"])
+    return TextModel("tiny", "0" * 64, Language(config).eval(), tokenizer, None, 2, "")
+
+
+def element(name: str, role: str, x: float, y: float) -> dict[str, object]:
+    return {"role": role, "names": [["text", name]], "box": [x, y, x + 50, y + 20], "disabled": False}
+
+
+def page(name: str, *names: str) -> Page:
+    torch.manual_seed(len(name))
+    return Page(
+        name,
+        torch.randn(7, WIDTH).half(),
+        [element(n, "button", 200 * i, 150 * i) for i, n in enumerate(names)],
+        600,
+        400,
+    )
+
+
+PAGES = [page("one-1-0", "Save", "Cancel", "Orders"), page("two-1-0", "Open", "Close", "Save")]
+
+
+def test_questions_have_answers_that_the_page_gives() -> None:
+    source = stream(PAGES, 0)
+    asked = [next(source) for _ in range(200)]
+    for one in asked:
+        assert one.page is not None
+        own = {name: e for name, e in named(one.page)}
+        name = one.question.split("'")[1]
+        if one.question.startswith("Is there"):
+            assert (one.answer == "Yes.") == (name in own)
+        elif "left" in one.question:
+            assert one.answer == ("Left." if own[name]["box"][0] + 25 < 300 else "Right.")
+        elif "upper" in one.question:
+            assert one.answer == ("Upper." if own[name]["box"][1] + 10 < 200 else "Lower.")
+        else:
+            assert one.answer == "A button."
+    assert {one.answer for one in asked} >= {"Yes.", "No.", "Left.", "Right.", "Upper.", "Lower.", "A button."}
+    from random import Random
+
+    assert question(page("three-1-0"), PAGES, Random(0)) is None
+
+
+def test_pages_are_held_out_whole() -> None:
+    names = [f"page-{n}" for n in range(200)]
+    assert all(held_out(f"{name}-0") == held_out(f"{name}-3") for name in names)
+    assert 10 < sum(held_out(f"{name}-0") for name in names) < 45
+
+
+@pytest.mark.parametrize("way", ["frozen", "tuned"])
+def test_learning_lowers_the_loss_and_a_frozen_decoder_stays(way: str) -> None:
+    held = tiny()
+    chat = TextChat.__new__(TextChat)
+    chat.use(held)
+    bridge = Bridge(WIDTH, 32)
+    before = {name: value.clone() for name, value in chat.language.state_dict().items()}
+    some = [
+        Asked(PAGES[0], "Is there 'Save' on the page?", "Yes."),
+        Asked(PAGES[1], "Is there 'Orders' on the page?", "No."),
+    ]
+    first = float(loss_of(chat, bridge, some).detach())
+    losses = text_study.learn(way, chat, bridge, PAGES, 4.0, Told())
+    changed = [name for name, value in chat.language.state_dict().items() if not torch.equal(value, before[name])]
+    assert bool(changed) == (way == "tuned") and len(losses) > 10
+    assert float(loss_of(chat, bridge, some).detach()) < first and sum(losses[-5:]) < sum(losses[:5])
+
+
+def test_replay_needs_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="gsm8k_train"):
+        text_study.replayed(tmp_path)
+    (tmp_path / "gsm8k_train.jsonl").write_text(json.dumps({"question": "1 + 1?", "answer": "2\n#### 2"}) + "\n")
+    assert text_study.replayed(tmp_path) == [Asked(None, "1 + 1?", "2\n#### 2")]
+
+
+def test_a_text_model_with_eyes(tmp_path: Path) -> None:
+    held, eyes = tiny(), NanoPointer()
+    torch.manual_seed(1)
+    chat = SeeingChat(held, eyes, bridge_for(eyes, held), "tiny with eyes")
+    blind = TextChat.__new__(TextChat)
+    blind.use(held)
+    Image.open(Path(__file__).parent.parent / "docs" / "points.png").convert("RGB").crop((0, 0, 640, 400)).save(
+        tmp_path / "a.png"
+    )
+    png = (tmp_path / "a.png").read_bytes()
+    shown = chat.embedded(Turn("What is it?", png)).shape[0] - chat.embedded(Turn("What is it?")).shape[0]
+    assert 1 <= shown <= 96, "a token a thing"
+    assert chat.answer(Turn("What is it?"), 6) == blind.answer(Turn("What is it?"), 6), (
+        "without a picture nothing changes"
+    )
+    assert chat.answer(Turn("What is it?", png), 6).tokens > 6
+    plain, seen = chat.likelihoods("Answer:", [" A", " B"]), chat.likelihoods("Answer:", [" A", " B"], png)
+    assert plain == blind.likelihoods("Answer:", [" A", " B"]) and plain != seen
+
+
+def test_screens_are_looked_at_once(tmp_path: Path) -> None:
+    Image.new("RGB", (320, 240), "white").save(tmp_path / "a-0.png")
+    Image.open(Path(__file__).parent.parent / "docs" / "points.png").convert("RGB").crop((0, 0, 640, 400)).save(
+        tmp_path / "b-0.png"
+    )
+    for name, size in (("a-0", (320, 240)), ("b-0", (640, 400))):
+        (tmp_path / f"{name}.json").write_text(
+            json.dumps({"width": size[0], "height": size[1], "els": [], "words": []})
+        )
+    cache = tmp_path / "out" / "looks.safetensors"
+    found = text_study.pages(tmp_path, cache, 0, Told())
+    assert [p.name for p in found] == ["b-0"], "a page on which nothing is seen teaches nothing"
+    (tmp_path / "b-0.png").unlink()
+    assert torch.equal(text_study.pages(tmp_path, cache, 0, Told())[0].known, found[0].known)
+    with pytest.raises(UsageError, match="no screens"):
+        text_study.pages(tmp_path / "out", cache, 0, Told())
