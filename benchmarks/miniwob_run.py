@@ -7,6 +7,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from time import perf_counter
@@ -85,7 +86,8 @@ def bench(
     folder = out or Path("runs") / "-".join(
         filter(None, ("miniwob", options.protocol, run.model, run.weights_sha256[:8]))
     )
-    options = options._replace(pictures=folder / "pictures")
+    record = options.record.resolve() if options.record else None  # a worker may stand elsewhere
+    options = options._replace(pictures=(folder / "pictures").resolve(), record=record)
     start = perf_counter()
     with Results.open(folder, run, Outcome, told.notice) as results:
         todo = [episode for episode in wanted if episode.id not in results.done]
@@ -215,7 +217,8 @@ async def played(page: Page, episode: Episode, options: Options) -> Outcome:
         recorder.end(verdict)
     solved = verdict.done and verdict.raw > 0
     if options.pictures and not (solved and result.steps <= rules.steps):
-        await page.screenshot(path=picture_of(options.pictures, episode.id), caret="initial")
+        with suppress(PlaywrightError):  # a page that hangs has no picture
+            await page.screenshot(path=picture_of(options.pictures, episode.id), caret="initial", timeout=5000)
     return Outcome(
         id=episode.id, task=episode.task, seed=episode.seed, goal=goal.text, success=solved and result.steps <= rules.steps,
         solved=solved, raw=verdict.raw if verdict.done else 0.0, reward=verdict.reward if verdict.done else 0.0, steps=result.steps,

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 
+from deixis.browser.errors import SetupError
 from deixis.browser.types import Frozen, Point
 
 Mask = NDArray[np.bool_]
@@ -129,12 +128,23 @@ def pointing(
         return PointScore(precision=right, recall=right, f1=right)
     if not readable or not points:
         return PointScore(precision=0, recall=0, f1=0)
-    said, wanted = (np.array([(p.x, p.y) for p in some]) for some in (points, centres))
-    hits = sum(_inside(points[i], masks[j]) for i, j in zip(*linear_sum_assignment(cdist(said, wanted)), strict=True))
+    hits = sum(_inside(points[i], masks[j]) for i, j in _assigned(points, centres))
     precision, recall = hits / len(points), hits / len(masks)
     return PointScore(
         precision=precision, recall=recall, f1=2 * precision * recall / (precision + recall + 1e-10) if hits else 0.0
     )
+
+
+def _assigned(points: Sequence[Point], centres: Sequence[Point]) -> list[tuple[int, int]]:
+    """Pairs of a point and an object, each at most once, least far from each other in sum."""
+    try:
+        from scipy.optimize import linear_sum_assignment
+        from scipy.spatial.distance import cdist
+    except ImportError as error:
+        raise SetupError(f"points are assigned by {error.name!r}: pip install 'deixis[bench]'") from error
+    said, wanted = (np.array([(p.x, p.y) for p in some]) for some in (points, centres))
+    rows, columns = linear_sum_assignment(cdist(said, wanted))
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
 def _inside(point: Point, mask: Mask) -> bool:

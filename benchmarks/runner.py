@@ -79,13 +79,14 @@ def bench(
     for broken in found.broken:
         notice(f"{path}: {broken.where} is left out: {broken.reason}")
     pointer = baselines.load(model)
-    run = Run(set=path.name, set_sha256=found.sha256, model=pointer.name, weights_sha256=pointer.weights_sha256)
-    folder = out or Path("runs") / "-".join(filter(None, ("grounding", path.stem, run.model, run.weights_sha256[:8])))
+    where = path.resolve()
+    run = Run(set=where.name, set_sha256=found.sha256, model=pointer.name, weights_sha256=pointer.weights_sha256)
+    folder = out or Path("runs") / "-".join(filter(None, ("grounding", where.stem, run.model, run.weights_sha256[:8])))
     with Results.open(folder, run, Result, notice) as results:
         todo = asked(found.items, results.done, pointer, notice)
         work = jobs(found, todo)
         many = bool(cluster and work) or (workers > 1 and len(work) > 1)
-        there = partial(_answer_there, model=model, threads=1 if cluster else share(workers))
+        there = partial(_answer_there, model=standing(model), threads=1 if cluster else share(workers))
         answers = spread(work, there, workers, cluster) if many else here(work, partial(tried, pointer=pointer))
         for some in shown(patient(answers, folder, todo), len(todo), told, lambda result: result.hit, "hit"):
             results.append([result for result in some if not result.failed])
@@ -96,6 +97,11 @@ def bench(
             print(f"as published: {line}")
     notice(f"results, summary and report: {folder}")
     return summary
+
+
+def standing(model: str | None) -> str | None:
+    """A model's name as it is understood from any folder."""
+    return str(Path(model).resolve()) if model and Path(model).exists() else model
 
 
 def open_set(path: Path, form: str | None, pictures: Path) -> GroundingSet:

@@ -206,7 +206,7 @@ def jobs(found: GroundingSet, items: Iterable[Item]) -> list[Job]:
     groups: dict[tuple[str, int, int], list[Item]] = {}
     for item in items:
         groups.setdefault((item.image, item.width, item.height), []).append(item)
-    return [Job(found.image(group[0]), group) for group in groups.values()]
+    return [Job(found.image(group[0]).resolve(), group) for group in groups.values()]  # a worker may stand elsewhere
 
 
 def picture(path: Path) -> Image.Image:
