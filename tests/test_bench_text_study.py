@@ -123,6 +123,13 @@ def test_a_text_model_with_eyes(tmp_path: Path) -> None:
     assert chat.answer(Turn("What is it?", png), 6).tokens > 6
     plain, seen = chat.likelihoods("Answer:", [" A", " B"]), chat.likelihoods("Answer:", [" A", " B"], png)
     assert plain == blind.likelihoods("Answer:", [" A", " B"]) and plain != seen
+    long = "A few solved examples stand here. " * 3
+    first = chat.likelihoods(long + "one", [" A", " B"], png)
+    chat.likelihoods(long + "another", [" A", " B"])
+    chat.likelihoods(long + "two", [" A", " B"], png)
+    assert torch.allclose(
+        torch.tensor(chat.likelihoods(long + "one", [" A", " B"], png)), torch.tensor(first), atol=1e-5
+    ), "what is shared is kept"
 
 
 def test_screens_are_looked_at_once(tmp_path: Path) -> None:

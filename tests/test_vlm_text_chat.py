@@ -111,7 +111,7 @@ def test_what_prompts_share_is_kept_and_changes_nothing(chat: TextChat) -> None:
     texts = ["abcdefghijklmnopqrstuvwxyz" + end for end in ("abc", "abd", "zz", "")]
     fresh = []
     for text in texts:
-        chat._kept = ([], chat.language.cache())
+        chat._kept = (b"", [], chat.language.cache())
         fresh.append(chat.likelihoods(text, ["a", "b", "c"]))
     kept = [chat.likelihoods(text, ["a", "b", "c"]) for text in texts]
     assert np.allclose(fresh, kept, atol=1e-5)

@@ -5,6 +5,7 @@ model, by a small connector; the tokens stand before the words, in the order of 
 Knows no task and no training.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -85,9 +86,8 @@ class SeeingChat(TextChat):
         """With a picture, its things stand before the text."""
         if png is None:
             return super().likelihoods(text, options)
-        words = self.language.embed(torch.tensor(self.ids(text)))
-        x = torch.cat([self.page(png), words])[None]
-        share = self.language.logits(self.language(x, self.language.cache())[0, -1]).float().log_softmax(-1)
+        last = self.after(self.ids(text), self.page(png), hashlib.sha256(png).digest())
+        share = self.language.logits(last).float().log_softmax(-1)
         return [float(share[self.ids(option)[0]]) for option in options]
 
 

@@ -39,7 +39,7 @@ class TextChat:
         self.language, self.tokenizer, self.first = held.language, held.tokenizer, held.first
         ends = [held.end, *(self.tokenizer.token_to_id(token) for token in ("<|im_end|>", "<|endoftext|>", "</s>"))]
         self.ends = {end for end in ends if end is not None}
-        self._kept: tuple[list[int], Cache] = ([], Cache(self.language.config.layers))
+        self._kept: tuple[bytes, list[int], Cache] = (b"", [], Cache(self.language.config.layers))
 
     # prompts
 
@@ -129,22 +129,27 @@ class TextChat:
         if png is not None:
             raise UsageError(f"{self.model!r} is a text model: it cannot be shown a picture")
         ids = [*([self.first] if self.first is not None else []), *self.ids(text)]
-        share = self.language.logits(self._after(ids)).float().log_softmax(-1)
+        share = self.language.logits(self.after(ids)).float().log_softmax(-1)
         return [float(share[self.ids(option)[0]]) for option in options]
 
-    def _after(self, ids: list[int]) -> Tensor:
-        """(dim,) of the last token; what the last call shares with this one is not computed again."""
-        before, kept = self._kept
-        same = next(
-            (i for i, (a, b) in enumerate(zip(before, ids, strict=False)) if a != b), min(len(before), len(ids))
-        )
-        same = min(same, len(ids) - 1)
-        cache = shortened(kept, same) if same >= LEAST else self.language.cache()
-        rest = torch.tensor([ids[cache.length :]])
-        new, total = rest.shape[1], len(ids)
-        mask = torch.ones(new, total, dtype=torch.bool).tril(total - new) if cache.length else None
-        out: Tensor = self.language(self.language.embed(rest), cache, mask)[0, -1]
-        self._kept = ids, cache
+    def after(self, ids: list[int], shown: Tensor | None = None, key: bytes = b"") -> Tensor:
+        """(dim,) of the last token; what the last call shares with this one is not computed again.
+
+        shown: (T, dim) that stands before the tokens, and the key by which it is known again.
+        """
+        first = 0 if shown is None else len(shown)
+        before, words, kept = self._kept
+        differ = (i for i, (a, b) in enumerate(zip(words, ids, strict=False)) if a != b)
+        same = min(next(differ, min(len(words), len(ids))), len(ids) - 1) if before == key else 0
+        again = same >= LEAST
+        cache = shortened(kept, first + same) if again else self.language.cache()
+        rest = self.language.embed(torch.tensor(ids[same if again else 0 :]))
+        if shown is not None and not again:
+            rest = torch.cat([shown, rest])
+        new, total = len(rest), first + len(ids)
+        mask = torch.ones(new, total, dtype=torch.bool).tril(total - new) if again else None
+        out: Tensor = self.language(rest[None], cache, mask)[0, -1]
+        self._kept = key, ids, cache
         return out
 
 
