@@ -5,20 +5,28 @@ Nothing heavy is imported before it is needed: torch comes with the first pointe
 
 import asyncio
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
-from deixis.agent.journal import Journal, default_folder
+from pydantic import Field
+
+from deixis.agent.consent import Consent, Consenting
+from deixis.agent.form import Form
+from deixis.agent.journal import Journal, Left, default_folder, left_by
 from deixis.agent.loop import Limits, Loop
 from deixis.agent.planner import InstructionPlanner
 from deixis.agent.protocols import Planner, Pointer
 from deixis.agent.state import Episode, Outcome, Step, TaskState
-from deixis.browser.errors import DeixisError, PageUnreachable, UsageError
+from deixis.browser.domains import Bounds, is_local
+from deixis.browser.errors import Blocked, BudgetSpent, DeixisError, PageUnreachable, SetupError, UsageError
+from deixis.browser.secrets import Secrets
 from deixis.browser.types import Frozen, Pointing, Screenshot
 
 T = TypeVar("T")
@@ -31,6 +39,9 @@ def load_pointer(model: str | None = None) -> Pointer:
         from deixis.vlm.remote import pointer_at
 
         return pointer_at(model)
+    if own := next(iter(entry_points(group="deixis.pointers", name=model or "")), None):
+        pointer: Pointer = own.load()()
+        return pointer
     from deixis.vlm.pointer import NanoPointer
 
     if model in (None, "nano", "deixis-nano"):
@@ -67,6 +78,12 @@ class Run(Frozen):
     report: bool = True
     """Write report.html when the run ends, however it ends."""
     save_storage_state: Path | None = None
+    resume: bool = False
+    """Go on with the run that `out` holds, on the page where it stopped; what pages forget meanwhile is forgotten."""
+    consent: Consent = Field(default=False, exclude=True)
+    """To what pays, deletes, sends: always, never, or who is asked (`deixis.agent.consent`)."""
+    answer: Any = Field(default=None, exclude=True)
+    """What the answer has to be: a pydantic model, a JSON schema, or a file of one; None leaves it open."""
 
 
 class Agent:
@@ -90,29 +107,34 @@ class Agent:
         """
         from deixis.browser.session import Session, SessionConfig
 
-        planner = InstructionPlanner.from_text(task, self.options.variables) if isinstance(task, str) else task
+        form = Form.of(self.options.answer) if self.options.answer is not None else None
+        config: SessionConfig = _bounded(self.session or SessionConfig(), address(url), self.options)
+        variables = {**self.options.variables, **Secrets(config.secrets).placeholders}
+        planner = InstructionPlanner.from_text(task, variables) if isinstance(task, str) else task
         goal = task if isinstance(task, str) else getattr(planner, "goal", "")
-        config: SessionConfig = self.session or SessionConfig()
+        if form is not None and getattr(planner, "form", form) is None:
+            planner.form = form  # type: ignore[attr-defined]
         pointer = (
             await asyncio.to_thread(load_pointer, self.model)
             if self.model is None or isinstance(self.model, str)
             else self.model
         )
         self.folder = self.options.out or default_folder(goal)
-        with Journal.open(self.folder) as journal:
+        left = left_by(self.folder) if self.options.resume else None
+        with (Journal.resume if left else Journal.open)(self.folder) as journal:
             if config.downloads is None:
                 config = config.model_copy(update={"downloads": self.folder / "downloads"})
-            episode = _Episode(goal, address(url), pointer, journal)
+            episode = _Episode(goal, address(url), pointer, journal, left)
             try:
                 async with Session(config) as browser:
-                    await self._work(episode, planner, browser, on_step)
+                    await self._work(episode, planner, browser, on_step, form)
             except BaseException as error:
-                episode.end(*_meaning(error))
-                if not isinstance(error, PageUnreachable):
+                episode.fail(error)
+                if not isinstance(error, PageUnreachable | Blocked | BudgetSpent):
                     raise
             finally:
                 if self.options.report:
-                    await asyncio.to_thread(_report, self.folder)
+                    await asyncio.to_thread(_report, self.folder, _in_flight())
         assert episode.result is not None
         return episode.result
 
@@ -121,45 +143,85 @@ class Agent:
         return in_own_loop(self.run(task, url, on_step))
 
     async def _work(
-        self, episode: "_Episode", planner: Planner, browser: Any, on_step: Callable[[Step], Any] | None
+        self,
+        episode: "_Episode",
+        planner: Planner,
+        browser: Any,
+        on_step: Callable[[Step], Any] | None,
+        form: Form | None,
     ) -> None:
-        planner.begin(episode.state)
-        episode.begin()
-        await browser.start(episode.url)
+        episode.journal.hide = browser.secrets.masked
+        await browser.start(episode.begin(planner))
         loop = Loop(planner, episode.pointer, browser, self.options.limits, episode.journal)
-        loop.on_step = on_step
+        loop.on_step, loop.form = on_step, form
+        loop.consent = Consenting(self.options.consent, browser.secrets, getattr(planner, "users_words", False))
         outcome, reason = await loop.run(episode.state)
         if self.options.save_storage_state:
             await browser.save_storage_state(self.options.save_storage_state)
         episode.end(outcome, reason)
 
 
+def _bounded(config: Any, url: str, options: Run) -> Any:
+    """The session's config with its bounds; UsageError for what must not be without a gate.
+
+    Without a hit-test nobody knows what is clicked: then no secret, no consent, and nothing beyond this machine.
+    """
+    bounds = Bounds.of(config.allow or (), url)
+    if not options.limits.gate:
+        if config.secrets or options.consent is True:
+            raise UsageError("without the gate nothing is known of what is clicked: leave out secrets and consent")
+        if not (bounds.local and is_local(url)):
+            raise UsageError(f"without the gate only pages of this machine are worked on, not {url!r}")
+    return config.model_copy(update={"home": url, "allow": config.allow or ()})
+
+
 class _Episode:
     """A run on its way to becoming an `Episode`."""
 
-    def __init__(self, goal: str, url: str, pointer: Pointer, journal: Journal) -> None:
-        self.state = TaskState(goal=goal)
+    def __init__(self, goal: str, url: str, pointer: Pointer, journal: Journal, left: Left | None) -> None:
+        self.state, self.left = left.state if left else TaskState(goal=goal), left
         self.url, self.pointer, self.journal = url, pointer, journal
         self.started, self.clock = datetime.now(UTC).isoformat(timespec="seconds"), perf_counter()
         self.result: Episode | None = None
 
-    def begin(self) -> None:
-        self.journal.header(
-            self.state,
-            url=self.url,
-            model=self.pointer.name,
-            weights_sha256=self.pointer.weights_sha256,
-            started=self.started,
-        )
+    def begin(self, planner: Planner) -> str:
+        """Writes the first line, or the one of a resumption, and says where to start."""
+        self.journal.memo = getattr(planner, "memo", dict)
+        about = {
+            "url": self.url,
+            "model": self.pointer.name,
+            "weights_sha256": self.pointer.weights_sha256,
+            "started": self.started,
+        }
+        if self.left is None:
+            planner.begin(self.state)
+            self.journal.header(self.state, **about)
+            return self.url
+        recall = getattr(planner, "recall", None)
+        if recall is not None:
+            recall(self.left.memo)
+        if not self.state.plan:
+            planner.begin(self.state)
+        self.journal.resumed(self.state, started=self.started)
+        last = self.state.steps[-1].url if self.state.steps else ""
+        return last if last.startswith(("http:", "https:", "file:")) and "<secret:" not in last else self.url
 
     def end(self, outcome: Outcome, reason: str) -> None:
         if self.result is not None:
             return
         self.result = Episode(
             task_id=self.journal.folder.name, model=self.pointer.name, weights_sha256=self.pointer.weights_sha256, url=self.url,
-            outcome=outcome, reason=reason, state=self.state, seconds=perf_counter() - self.clock, started=self.started,
+            outcome=outcome, reason=self.journal.hide(reason), state=self.state, seconds=perf_counter() - self.clock, started=self.started,
         )  # fmt: skip
         self.journal.end(self.result)
+
+    def fail(self, error: BaseException) -> None:
+        """The end by an exception, which stays the one that is told, also when the end cannot be written."""
+        try:
+            self.end(*_meaning(error))
+        except SetupError:
+            if not isinstance(error, SetupError):
+                raise
 
 
 def _meaning(error: BaseException) -> tuple[Outcome, str]:
@@ -168,13 +230,27 @@ def _meaning(error: BaseException) -> tuple[Outcome, str]:
         return Outcome.INTERRUPTED, "the run was interrupted"
     if isinstance(error, PageUnreachable):
         return Outcome.GAVE_UP, str(error)
+    if isinstance(error, Blocked):
+        return Outcome.BLOCKED, str(error)
+    if isinstance(error, BudgetSpent):
+        return Outcome.BUDGET, str(error)
     return Outcome.CRASHED, str(error) if isinstance(error, DeixisError) else f"{type(error).__name__}: {error}"
 
 
-def _report(folder: Path) -> None:
+def _in_flight() -> bool:
+    """Whether an exception is on its way out already."""
+    return sys.exc_info()[0] is not None
+
+
+def _report(folder: Path, failing: bool) -> None:
+    """Writes the report; where a run fails already, one that cannot be written is no second failure."""
     from deixis.agent.report import write_report
 
-    write_report(folder)
+    try:
+        write_report(folder)
+    except (OSError, UsageError):
+        if not failing:
+            raise
 
 
 def in_own_loop(work: Coroutine[Any, Any, T]) -> T:

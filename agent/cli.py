@@ -1,4 +1,4 @@
-"""The command line: `deixis run | point | ask | show | setup | models | doctor | serve | bench`.
+"""The command line: `deixis run | point | ask | show | replay | setup | models | doctor | serve | bench`.
 
 Standard output carries results only; progress and messages go to standard error. Exit status: 0 finished, 1 not
 finished or not found, 2 wrong arguments, 3 no browser or no weights, 130 interrupted. Heavy modules are loaded inside
@@ -7,6 +7,7 @@ the command that needs them, so that `--help` is instant.
 
 import json
 import os
+import signal
 import sys
 import webbrowser
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deixis.agent.bench import bench
+from deixis.agent.consent import Risk
 from deixis.agent.options import size
 from deixis.agent.state import Episode, Outcome, Step
 from deixis.browser.actions import describe
@@ -39,6 +41,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Entry point: errors that are meant for people become one sentence and an exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: as by Ctrl-C, with everything written
     try:
         status = app(standalone_mode=False)  # what a command leaves with, typer returns here
     except DeixisError as error:
@@ -100,12 +103,17 @@ def run(
     var: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for a {NAME} in the task; repeatable.")] = None,
     model: Model = None,
     planner: Annotated[
-        str, typer.Option(help="instructions: plain English, no language model. molmoweb: --model plans each step.")
+        str,
+        typer.Option(
+            help="instructions: plain English, no language model. vlm: --model plans each step. MODEL@URL: that one does. molmoweb: in its own words."
+        ),
     ] = "instructions",
     max_steps: Annotated[int, typer.Option(min=1)] = 60,
     max_seconds: Annotated[float, typer.Option(min=1)] = 900,
     max_requests: Annotated[int | None, typer.Option(min=1, help="Of a model on a server.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Of a model on a server, prompts included.")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="Of a model on a server, by --price.")] = None,
+    price: Annotated[str | None, typer.Option(help="IN/OUT: of a million tokens read, and written.")] = None,
     viewport: Viewport = "1280x720",
     scale: Scale = 1.0,
     locale: Annotated[str | None, typer.Option(help="For example de-DE.")] = None,
@@ -113,6 +121,22 @@ def run(
     save_storage_state: Annotated[Path | None, typer.Option(help="Where to save cookies at the end.")] = None,
     headed: Annotated[bool, typer.Option("--headed", help="Show the browser.")] = False,
     no_gate: Annotated[bool, typer.Option("--no-gate", help="Act on the model's point without a hit-test.")] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Domain, with subdomains, that may be opened beside --url's host; '*' for all."),
+    ] = None,
+    strict_network: Annotated[
+        bool, typer.Option("--strict-network", help="Hold every request to --allow, not only documents.")
+    ] = False,
+    secret: Annotated[
+        list[str] | None, typer.Option(help="NAME=ENV[@DOMAIN]: {NAME} in the task is typed, and never written down.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Consent to what pays, deletes, sends.")] = False,
+    answer_schema: Annotated[
+        Path | None, typer.Option("--schema", help="JSON schema that the answer has to fit.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Where to write what was done as a script for --script.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -121,13 +145,23 @@ def run(
     from deixis.agent.run import Prepared
 
     given = {name: value for name, value in locals().items() if name in RunOptions.model_fields}
-    prepared = Prepared(RunOptions(**given))
+    prepared = Prepared(RunOptions(**given), _asked if sys.stdin.isatty() and sys.stderr.isatty() else False)
     try:
         episode = prepared.agent.run_sync(prepared.planner, prepared.url, on_step=progress())
     finally:
         if prepared.report:
             console.print(f"report: {prepared.report}", highlight=False, soft_wrap=True)
+    if record:
+        from deixis.agent.record import write_script
+
+        write_script(episode, record)
     _conclude(episode, as_json)
+
+
+def _asked(risk: Risk) -> bool:
+    """Asks the person at the terminal."""
+    console.print()
+    return typer.confirm(f"{risk.sentence} ({risk.url}). Do it?", default=False, err=True)
 
 
 def progress() -> Callable[[Step], None]:
@@ -256,6 +290,44 @@ def show(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> No
     print(report)
     if sys.stdout.isatty() and not os.environ.get("CI"):
         webbrowser.open(report.resolve().as_uri())
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    url: Annotated[str | None, typer.Option(help="Where to begin, if not where the run began.")] = None,
+    model: Model = None,
+    scale: Scale = 1.0,
+    allow: Annotated[list[str] | None, typer.Option(help="As of run.")] = None,
+    secret: Annotated[list[str] | None, typer.Option(help="As of run.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Consent to what pays, deletes, sends.")] = False,
+    headed: Annotated[bool, typer.Option("--headed", help="Show the browser.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of this run.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Does a recorded run again without a model, by how things looked; --model only finds what looks otherwise now."""
+    from deixis.agent.options import RunOptions
+    from deixis.agent.replay import told
+    from deixis.agent.run import Replayed
+
+    given = {name: value for name, value in locals().items() if name in RunOptions.model_fields}
+    again = Replayed(folder, RunOptions(**given), _asked if sys.stdin.isatty() and sys.stderr.isatty() else False)
+    episode = again.agent.run_sync(again.planner, again.url, on_step=progress())
+    result = told(episode, again.pointer)
+    if as_json:
+        print(result.model_dump_json())
+    else:
+        for one in result.healed:
+            print(
+                f"step {one.step}: {one.target!r} {one.how}, {one.before.x:.0f} {one.before.y:.0f} -> {one.after.x:.0f} {one.after.y:.0f}"
+            )
+        print(
+            f"{result.steps} steps, {result.seconds_p50 * 1000:.0f} ms a step (median), {result.seconds:.1f} s with the page's own time"
+        )
+    if episode.outcome is not Outcome.FINISHED:
+        console.print(f"[red]{episode.outcome.value}:[/] ", end="")
+        console.print(episode.reason, markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -8,12 +8,12 @@ UsageError that names the clause. Knows no screen and no state.
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import NamedTuple
 
+from deixis.agent.grammar_blocks import each_row, gathered
 from deixis.agent.looks import LOOKS
+from deixis.agent.program import Clause
 from deixis.agent.quoted import Held
 from deixis.agent.verbs import DEEDS
-from deixis.browser.actions import Action
 from deixis.browser.errors import UsageError
 
 POLITE = r"(?:(?:please|now|then|next|finally|first|second|third|lastly|also|afterwards|after that|and|you should|you can|i want you to|you have to|you need to|you must|i want to|i need to|i would like to|i'd like to|can you|could you|just)\b[ ,:]*){0,6}"
@@ -39,22 +39,18 @@ _LISTS = re.compile(
 _BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d+[.):])\s+")
 
 
-class Clause(NamedTuple):
-    """One instruction in the user's words, and the actions it stands for."""
-
-    text: str
-    actions: tuple[Action, ...]
-
-
 def clauses(text: str, variables: Mapping[str, str]) -> list[Clause]:
     """A whole task as clauses; UsageError naming the first that is not understood."""
+    if (rows := each_row(text, variables, clauses)) is not None:
+        return rows
     held = Held(text, variables)
     spaced = re.sub(r"[^\S\n]+", " ", re.sub(r"\s*\n\s*", "\n", held.text))
     lines = "\n".join(_BULLET.sub("", line) for line in spaced.split("\n"))
     joined = re.sub(r"(?<=,)\s*\n\s*|(?<=\band)\s*\n\s*", " ", lines)
     pieces = [part.strip(" ,") for strong in _STRONG.split(joined) for part in _WEAK.split(strong)]
     pieces = [part for piece in pieces for part in ([piece] if _LISTS.match(piece) else re.split(r",(?=\s|$)", piece))]
-    found = [_clause(piece.strip(" ,"), held) for piece in pieces if piece.strip(" ,")]
+    kept = [piece.strip(" ,") for piece in pieces if piece.strip(" ,")]
+    found = gathered(kept, lambda piece: _clause(piece.strip(" ,"), held), held)
     if not found:
         raise UsageError("the task is empty: say what to do, for example: click 'Save'")
     return found

@@ -119,6 +119,18 @@ def _wait_for(m: re.Match[str], held: Held) -> list[Action]:
 
 
 @LOOKS.add(
+    r"(?:extract|read|get|scrape) (?:the |all )?(?:rows|table|list)(?: of)? (?P<what>.+?)(?: (?:as|into) (?P<name>[\w-]+))?"
+)
+def _read_table(m: re.Match[str], held: Held) -> list[Action]:
+    return [Read(question=f"the table of {needed(m['what'], held, 'which table')}", table=True, into=m["name"])]
+
+
+@LOOKS.add(r"(?:extract|get|scrape|read) (?P<what>.+?) as (?P<name>[A-Za-z_]\w*)")
+def _read_as(m: re.Match[str], held: Held) -> list[Action]:
+    return [Read(question=needed(m["what"], held, "what to read"), into=m["name"])]
+
+
+@LOOKS.add(
     r"(?:read(?: out| aloud)?|tell me|get|report|note|extract|return|(?=what(?:'s| is| are)\b))(?: me)?\s*(?P<what>.*)"
 )
 def _read(m: re.Match[str], held: Held) -> list[Action]:

@@ -6,16 +6,21 @@ browser by their protocols only.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from time import perf_counter
 from typing import Any, Protocol
 
 from deixis.agent import ground
+from deixis.agent.consent import Consenting
+from deixis.agent.form import Form
 from deixis.agent.protocols import Browser, Planner, Pointer, Reader
 from deixis.agent.state import NOT_FOUND, Attempt, Outcome, Step, TaskState, Timings
 from deixis.browser.actions import (
     Action,
+    AnswerDialog,
     BrowserAction,
     Check,
     Drag,
@@ -23,12 +28,13 @@ from deixis.browser.actions import (
     Finish,
     GiveUp,
     Hover,
+    Press,
     Read,
     Select,
     Type,
     Wait,
 )
-from deixis.browser.errors import ActionError
+from deixis.browser.errors import ActionError, Blocked
 from deixis.browser.types import Change, Frozen, Hit, Point, Pointing, Reading, Screenshot
 
 MAX_ATTEMPTS = 4
@@ -38,6 +44,10 @@ SETTLED = Check | Drag | Hover | Select | Type
 EXPECT_SECONDS = 4.0
 LEGIBLE = 0.6
 """Confidence in the letters from which a text read from pixels is taken; below, the page is asked too."""
+MAX_FAULTS = 2
+"""Answers that do not fit the schema before the task has failed."""
+MAX_BLOCKED = 20
+"""So many times a planner is told what was blocked."""
 CYCLE = 6
 """So many equal steps in a row that change nothing end the run."""
 
@@ -49,6 +59,8 @@ class Limits(Frozen):
     max_seconds: float = 900.0
     gate: bool = True
     """Hit-test before acting; off for benchmarks that forbid any access to the DOM."""
+    tell_blocked: bool = False
+    """Tell the planner what was blocked and go on, instead of ending the run."""
 
 
 class Recorder(Protocol):
@@ -82,15 +94,31 @@ class Loop:
         self.planner, self.pointer, self.browser = planner, pointer, browser
         self.limits, self.recorder = limits, recorder
         self.on_step: Callable[[Step], Any] | None = None
+        self.consent = Consenting()
+        self.form: Form | None = None
+        """What the answer has to fit."""
+        self._states: Counter[str] = Counter()
+        self._blocked: list[str] = []
+        """What was not allowed so far."""
+        self._url = ""
 
     async def run(self, state: TaskState) -> tuple[Outcome, str]:
         """Works until there is an outcome; returns it with a sentence, empty when finished."""
-        start = perf_counter()
+        start, faults = perf_counter(), 0
         while True:
             if over := self._over(state, perf_counter() - start):
                 return over
-            step = await self.step(state)
-            if isinstance(step.planned, Finish):
+            before = len(self._blocked)
+            step = await self._step(state)
+            if len(self._blocked) > before and (not self.limits.tell_blocked or len(self._blocked) > MAX_BLOCKED):
+                return Outcome.BLOCKED, self._blocked[-1]
+            if step is None:
+                continue
+            if isinstance(step.planned, Finish) and step.error:
+                faults += 1
+                if faults > MAX_FAULTS:
+                    return Outcome.FAILED, step.error
+            elif isinstance(step.planned, Finish):
                 state.answer = step.planned.answer if step.planned.answer is not None else state.answer
                 return Outcome.FINISHED, ""
             if isinstance(step.planned, GiveUp):
@@ -109,13 +137,24 @@ class Loop:
             and len({s.planned.model_dump_json() for s in last}) == 1
         ):
             return Outcome.CYCLE, f"the same step was tried {CYCLE} times and changed nothing"
+        if self._states and (again := self._states.most_common(1)[0][1]) >= CYCLE:
+            return Outcome.CYCLE, f"the same was done {again} times on the same screen"
         return None
+
+    async def _step(self, state: TaskState) -> Step | None:
+        """One round; None when the page wanted to go where it must not before anything was decided."""
+        try:
+            return await self.step(state)
+        except Blocked as error:
+            self._blocked.append(str(error))
+            state.notes.append(f"blocked: {error}")
+            return None
 
     async def step(self, state: TaskState) -> Step:
         """One round of the loop."""
         start = perf_counter()
         screenshot = await self.browser.look()
-        looked = perf_counter()
+        looked, self._url = perf_counter(), screenshot.url
         action = await asyncio.to_thread(self.planner.decide, state, screenshot)
         decided = perf_counter()
         done = await self.perform(action, screenshot)
@@ -126,6 +165,9 @@ class Loop:
             reading=done.reading, url=screenshot.url, title=screenshot.title, width=screenshot.width, height=screenshot.height, error=done.error,
             timings=Timings(screenshot=looked - start, deciding=decided - looked, total=perf_counter() - start, **done.seconds),
         )  # fmt: skip
+        if not getattr(self.planner, "users_words", False):  # a user's loops are their own
+            seen = sha256(screenshot.png).hexdigest()
+            self._states[f"{seen} {screenshot.url} {action.model_dump_json()}"] += 1
         step = self.recorder.step(step, screenshot.png)
         state.steps.append(step)
         if self.on_step:
@@ -138,6 +180,7 @@ class Loop:
         try:
             if isinstance(action, Finish | GiveUp):
                 done.performed = action
+                done.error = self.form.fault(action.answer) if self.form and isinstance(action, Finish) else None
             elif isinstance(action, Read):
                 await self._read(action, screenshot, done)
             elif isinstance(action, Expect):
@@ -147,10 +190,25 @@ class Loop:
             elif words := ground.words_in(action):
                 await self._point_and_act(action, words, screenshot, done)
             else:
+                await self._ask(action, screenshot)
                 await self._act(action, done)
         except ActionError as error:
             done.error = str(error)
+        except Blocked as error:
+            done.error = str(error)
+            self._blocked.append(str(error))
         return done
+
+    async def _ask(self, action: BrowserAction, screenshot: Screenshot) -> None:
+        """Consent to what is done without words to point at; Blocked without it."""
+        point = getattr(action, "target", None)
+        keys = isinstance(action, Press) or (isinstance(action, Type) and point is None)
+        hit = None
+        if self.limits.gate and (keys or isinstance(point, Point)):
+            hit = await (self.browser.hit(point) if isinstance(point, Point) else self.browser.focused())
+        if hit is not None or isinstance(action, AnswerDialog):
+            message = screenshot.dialog.message if screenshot.dialog else ""
+            await self.consent.ask(action, hit, screenshot.url, message)
 
     # what needs a point
 
@@ -186,6 +244,9 @@ class Loop:
         refused = ground.refusal(action, hit) if self.limits.gate else None
         change, aimed = None, ground.at(action, field, point)
         if refused is None:
+            if hit is not None:
+                done.pointing, done.hit = guess.pointing, hit
+                await self.consent.ask(action, hit, self._url)
             try:
                 change = await self._act(aimed, done)
                 done.pointing, done.hit = guess.pointing, hit
@@ -219,11 +280,23 @@ class Loop:
         if not found.found or found.point is None:
             done.error = not_found(action.question, found)
             return
+        if action.table:
+            await self._read_table(action, found.point, done)
+            return
         reading = await self._seen(screenshot, found.point, done)
         if reading is None or reading.confidence < LEGIBLE:
             reading = await self._told(found.point) or reading
         if reading is None:
             done.error = f"nothing is written at {action.question!r}"
+            return
+        done.reading, done.performed = reading, action
+
+    async def _read_table(self, action: Read, point: Point, done: Done) -> None:
+        reading = await self.browser.read_table(point) if self.limits.gate else None
+        if reading is None or not reading.text:
+            done.error = (
+                f"there is no table at {action.question!r}" if reading else "tables are read with the gate only"
+            )
             return
         done.reading, done.performed = reading, action
 
@@ -249,7 +322,7 @@ class Loop:
                 done.performed, done.error = action, None
                 return
             done.error = problem
-            if perf_counter() - start > EXPECT_SECONDS:
+            if perf_counter() - start > (EXPECT_SECONDS if action.seconds is None else action.seconds):
                 return
             await self.browser.act(Wait(seconds=1.0))
             screenshot = await self.browser.look()

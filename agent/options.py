@@ -22,6 +22,8 @@ class RunOptions(Frozen):
     max_seconds: float = 900
     max_requests: int | None = None
     max_tokens: int | None = None
+    max_cost: float | None = None
+    price: str | None = None
     viewport: str = "1280x720"
     scale: float = 1.0
     locale: str | None = None
@@ -29,7 +31,25 @@ class RunOptions(Frozen):
     save_storage_state: Path | None = None
     headed: bool = False
     no_gate: bool = False
+    allow: list[str] | None = None
+    strict_network: bool = False
+    secret: list[str] | None = None
+    yes: bool = False
+    answer_schema: Path | None = None
     out: Path | None = None
+    record: Path | None = None
+    resume: bool = False
+
+    @property
+    def prices(self) -> tuple[float, float]:
+        """Of a million tokens read, and of a million written."""
+        read, _, written = (self.price or "0").partition("/")
+        try:
+            return float(read), float(written or read)
+        except ValueError:
+            raise UsageError(
+                f"--price {self.price!r} is no price: write IN/OUT for a million tokens, for example 0.5/1.5"
+            ) from None
 
     @property
     def variables(self) -> dict[str, str]:

@@ -10,6 +10,17 @@
       - select: {option: Blue, in: Colour}
       - expect: {what: the message, text: was added}
       - read: the message
+      - read: {what: the total, as: total}            # under a name in the answer; {table: the orders} for all rows
+      - if: the cookie banner                         # or unless:
+        then: [click: Accept]
+        else: []
+      - repeat: [click: Next]                         # until it is there, at most so many times
+        until: the last page
+        times: 20
+      - retry: [click: Send]                          # from the start when something in it fails
+        times: 3
+      - for_each: people.csv                          # or .json, or a list of mappings: {column} in what is done
+        do: [type {name} into Name, press Save]
 
 A mapping's values are taken verbatim, apart from `{variables}`: `click: Yes` clicks Yes, and `text: 007` types all three
 digits. Knows no screen and no state.
@@ -23,8 +34,11 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from deixis.agent.grammar import Clause, clauses
+from deixis.agent.grammar import clauses
+from deixis.agent.grammar_blocks import expectation, rows_of
 from deixis.agent.looks import FAR, PAGE
+from deixis.agent.program import MOST, Block, Clause
+from deixis.agent.quoted import Held
 from deixis.agent.verbs import SEARCH_FIELD
 from deixis.browser.actions import (
     Action,
@@ -37,6 +51,7 @@ from deixis.browser.actions import (
     Forward,
     Goto,
     Hover,
+    Own,
     Press,
     Read,
     Reload,
@@ -58,6 +73,8 @@ PARTS = {
     "scroll": {"in", "dx", "dy"},
     "expect": {"what", "text", "absent"},
     "wait": {"for", "seconds"},
+    "read": {"what", "as", "table"},
+    "own": {"name"},
 }
 """What the mapping of a verb may hold; `fill` takes any field, the other verbs take words only."""
 FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -114,6 +131,13 @@ def _expect(value: Any) -> list[Action]:
     return [Expect(what=str(value), text=str(value))]
 
 
+def _read(value: Any) -> Read:
+    if isinstance(value, Mapping):
+        table = "table" in value
+        return Read(question=str(value["table" if table else "what"]), into=value.get("as"), table=table)
+    return Read(question=str(value))
+
+
 def _wait(value: Any) -> list[Action]:
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
         return [Wait(seconds=float(value))]
@@ -155,7 +179,8 @@ VERBS: dict[str, Callable[[Any], list[Action]]] = {
     "scroll": _scroll,
     "wait": _wait,
     "dialog": lambda v: [AnswerDialog(accept=str(v).lower() in {"accept", "true", "ok"})],
-    "read": lambda v: [Read(question=str(v))],
+    "read": lambda v: [_read(v)],
+    "own": lambda v: [Own(name=str(v["name"]), data={k: str(p) for k, p in v.items() if k != "name"})],
     "expect": _expect,
 }
 
@@ -186,11 +211,99 @@ def read_script(path: Path, variables: Mapping[str, str]) -> Script:
     return Script(found, str(data.get("name") or path.stem), data.get("url") and _filled(data["url"], values))
 
 
+BLOCKS = {
+    "if": {"then", "else"},
+    "unless": {"then", "else"},
+    "repeat": {"until", "times"},
+    "retry": {"times"},
+    "for_each": {"do"},
+}
+"""What stands beside the word that makes a block of steps."""
+
+
+def _steps(value: Any, number: int, variables: Mapping[str, str]) -> tuple[Clause, ...]:
+    steps = value if isinstance(value, list) else [value]
+    return tuple(clause for step in steps if step != "" for clause in _step(step, number, variables))
+
+
+def _block(step: dict[str, Any], number: int, variables: Mapping[str, str]) -> list[Clause]:
+    """A step with steps in it."""
+    word = next(word for word in BLOCKS if word in step)
+    if unknown := sorted(set(step) - BLOCKS[word] - {word}):
+        raise UsageError(
+            f"step {number} has the unknown part {unknown[0]!r}: beside {word} stands {', '.join(sorted(BLOCKS[word]))}"
+        )
+    try:
+        return _BLOCKS[word](step, number, variables)
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"step {number} ({word}) is not understood: {error}") from error
+
+
+def _conditional(step: dict[str, Any], number: int, variables: Mapping[str, str]) -> list[Clause]:
+    word = "if" if "if" in step else "unless"
+    test = _test(step[word], variables, word == "unless")
+    body, other = _steps(step["then"], number, variables), _steps(step.get("else", []), number, variables)
+    return [Clause(f"{word} {_shown(step[word])}", block=Block("if", body, test, other))]
+
+
+def _repeated(step: dict[str, Any], number: int, variables: Mapping[str, str]) -> list[Clause]:
+    test = _test(step["until"], variables) if "until" in step else None
+    if test is None and "times" not in step:
+        raise ValueError("it lacks until or times")
+    times = int(_filled(step.get("times", str(MOST)), variables))
+    until = f" until {_shown(step['until'])}" if "until" in step else f" {times} times"
+    return [
+        Clause(f"repeat{until}", block=Block("until", _steps(step["repeat"], number, variables), test, times=times))
+    ]
+
+
+def _retried(step: dict[str, Any], number: int, variables: Mapping[str, str]) -> list[Clause]:
+    times = int(_filled(step.get("times", "3"), variables))
+    return [Clause(f"try {times} times", block=Block("retry", _steps(step["retry"], number, variables), times=times))]
+
+
+def _for_each(step: dict[str, Any], number: int, variables: Mapping[str, str]) -> list[Clause]:
+    given = step["for_each"]
+    try:
+        rows = rows_of(str(_filled(given, variables))) if isinstance(given, str) else given
+    except UsageError as error:
+        raise UsageError(f"step {number} (for_each): {error}") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("for_each takes a .csv or .json file, or a list of mappings")
+    return [clause for row in rows for clause in _steps(step["do"], number, {**variables, **row})]
+
+
+_BLOCKS: dict[str, Callable[[dict[str, Any], int, Mapping[str, str]], list[Clause]]] = {
+    "if": _conditional, "unless": _conditional, "repeat": _repeated, "retry": _retried, "for_each": _for_each,
+}  # fmt: skip
+
+
+def _test(value: Any, variables: Mapping[str, str], negated: bool = False) -> Expect:
+    """What a condition looks for: words, or the parts of `expect`."""
+    filled = _filled(value, variables)
+    if isinstance(filled, str):
+        return expectation(filled, Held(filled, {}), negated)
+    found = _expect(filled)[0]
+    assert isinstance(found, Expect)
+    return found.model_copy(update={"absent": found.absent != negated})
+
+
+def _shown(value: Any) -> str:
+    return (
+        yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)
+        .strip()
+        .removesuffix("...")
+        .strip()
+    )
+
+
 def _step(step: Any, number: int, variables: Mapping[str, str]) -> list[Clause]:
     if isinstance(step, str) and step in VERBS and step in {"back", "forward", "reload"}:
         return [Clause(step, tuple(VERBS[step](None)))]
     if isinstance(step, str):
         return clauses(step, variables)
+    if isinstance(step, dict) and set(step) & set(BLOCKS):
+        return _block(step, number, variables)
     if not isinstance(step, dict) or len(step) != 1:
         raise UsageError(f"step {number} ({step!r}) must be a sentence or one verb with its value")
     (verb, value), shown = (
@@ -215,7 +328,7 @@ def _unfit(verb: str, value: dict[str, Any] | list[Any]) -> str:
     """What is wrong with the shape of a verb's value, empty when nothing is."""
     if isinstance(value, list) or (verb != "fill" and verb not in PARTS):
         return f"is not understood: {verb} takes {'a mapping' if verb in {*PARTS, 'fill'} else 'words'}"
-    unknown = sorted(set(value) - PARTS.get(verb, set(value)))
+    unknown = sorted(set(value) - PARTS.get(verb, set(value))) if verb != "own" else []
     if unknown:
         return f"has the unknown part {unknown[0]!r}: {verb} takes {', '.join(sorted(PARTS[verb]))}"
     deep = [name for name, part in value.items() if not isinstance(part, str) and name != "files"]

@@ -19,6 +19,7 @@ from typing import Any
 
 from PIL import Image
 
+from deixis.agent.consent import Consenting, on_this_machine
 from deixis.agent.loop import Limits, Loop
 from deixis.agent.planner import InstructionPlanner
 from deixis.agent.protocols import Planner, Pointer
@@ -168,6 +169,12 @@ class _Seen:
     async def read_dom(self, point: Point) -> Reading:
         return Reading(text="")
 
+    async def read_table(self, point: Point) -> Reading:
+        return Reading(text="")
+
+    async def focused(self) -> Hit | None:
+        return None
+
     async def close(self) -> None:
         """There is nothing to close."""
 
@@ -233,6 +240,7 @@ class GymAgent:
         state = TaskState(goal=goal)
         planner.begin(state)
         loop = Loop(planner, self._pointer, seen, Limits(max_steps=self._max_steps, gate=False), _Unwritten())
+        loop.consent = Consenting(on_this_machine)
         outcome, reason = await loop.run(state)
         if outcome.value == "finished":
             return f"send_msg_to_user({state.answer or 'done'!r})"

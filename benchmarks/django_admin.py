@@ -26,6 +26,7 @@ from rich.console import Console
 
 from deixis.agent.api import Agent, Run
 from deixis.agent.cli import progress
+from deixis.agent.consent import on_this_machine
 from deixis.agent.report import pointing_figures
 from deixis.agent.state import Episode, Outcome
 from deixis.browser.errors import SetupError
@@ -115,9 +116,8 @@ def attempt(out: Path, headed: bool = False) -> tuple[Episode, list[str]]:
     from deixis.browser.session import SessionConfig
 
     with site() as place:
-        agent = Agent(
-            session=SessionConfig(headed=headed), run=Run(out=out, variables={"name": NAME, "password": PASSWORD})
-        )
+        run = Run(out=out, variables={"name": NAME, "password": PASSWORD}, consent=on_this_machine)
+        agent = Agent(session=SessionConfig(headed=headed), run=run)
         episode = agent.run_sync(TASK, place.url, on_step=progress())
         wrong = check(place)
     if episode.outcome is not Outcome.FINISHED:

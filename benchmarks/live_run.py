@@ -159,7 +159,7 @@ def one(task: LiveTask, folder: Path, options: Options, judged_by: Talker, plann
 def _session(options: Options) -> Any:
     from deixis.browser.session import SessionConfig
 
-    return SessionConfig(width=options.viewport[0], height=options.viewport[1])
+    return SessionConfig(width=options.viewport[0], height=options.viewport[1], allow=("*",))
 
 
 def _actions(episode: Episode) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
+from deixis.agent.consent import Consenting, on_this_machine
 from deixis.agent.loop import Limits, Loop
 from deixis.agent.planner import InstructionPlanner
 from deixis.agent.protocols import Pointer
@@ -122,6 +123,7 @@ async def planned(
         state = TaskState(goal=words)
         planner.begin(state)
         loop = Loop(planner, pointer, session, Limits(max_steps=rules.steps, gate=options.gate), _Unwritten(recorder))
+        loop.consent = Consenting(on_this_machine, users_words=True)
         for _ in range(rules.steps):
             step = await loop.step(state)
             if isinstance(step.planned, Finish | GiveUp):

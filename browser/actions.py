@@ -136,6 +136,10 @@ class Read(Frozen):
 
     kind: Literal["read"] = "read"
     question: str
+    into: str | None = None
+    """Name under which it stands in the task's answer."""
+    table: bool = False
+    """All rows of the table there, asked of the page."""
 
 
 class Expect(Frozen):
@@ -145,6 +149,16 @@ class Expect(Frozen):
     what: str
     text: str | None = None
     absent: bool = False
+    seconds: float | None = None
+    """How long it may take to come true; None: the loop's own patience."""
+
+
+class Own(Frozen):
+    """An action of somebody else's, by the name of its entry point in `deixis.actions`, and what it is given."""
+
+    kind: Literal["own"] = "own"
+    name: str
+    data: dict[str, str] = {}
 
 
 class Finish(Frozen):
@@ -159,7 +173,7 @@ class GiveUp(Frozen):
 
 BrowserAction = (
     Click | Hover | Drag | Type | Press | Scroll | Select | Check | Upload | Goto | Back | Forward | Reload
-    | NewTab | SwitchTab | CloseTab | Wait | AnswerDialog
+    | NewTab | SwitchTab | CloseTab | Wait | AnswerDialog | Own
 )  # fmt: skip
 Action = Annotated[BrowserAction | Read | Expect | Finish | GiveUp, Field(discriminator="kind")]
 ACTION: TypeAdapter[Action] = TypeAdapter(Action)
@@ -178,7 +192,7 @@ def describe(action: Action) -> str:
     if target is not None and join is None:
         words.append(_shown(target))
     for name, value in data.items():
-        plain = name in {"text", "keys", "url", "what", "question", "option", "files", "reason", "answer"}
+        plain = name in {"text", "keys", "url", "what", "question", "option", "files", "reason", "answer", "name"}
         words.append(_shown(value) if plain else f"{name}={_shown(value)}")
         if join and target is not None:
             words += [join, _shown(target)]

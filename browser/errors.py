@@ -46,3 +46,7 @@ class ServerError(SetupError):
 
 class BudgetSpent(DeixisError):
     """The requests, tokens or seconds that a model on a server may cost are used up."""
+
+
+class Blocked(DeixisError):
+    """An address, a secret or a risky click that was not allowed: the run ends with the outcome `blocked`."""

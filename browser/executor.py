@@ -6,6 +6,7 @@ select, the file chooser, and the value of a date, colour or slider (`widgets`).
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,14 +16,17 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from deixis.browser import actions as do
 from deixis.browser import hit
-from deixis.browser.errors import ActionError, PageUnreachable, UsageError
+from deixis.browser.domains import same_place
+from deixis.browser.errors import ActionError, Blocked, PageUnreachable, UsageError
 from deixis.browser.script import call
+from deixis.browser.secrets import Secret, Secrets
 from deixis.browser.settle import load
 from deixis.browser.tabs import Tabs
 from deixis.browser.types import Hit, Point
 from deixis.browser.widgets import ROUTED, value_for
 
 Button = Literal["left", "right", "middle"]
+OWN = "deixis.actions"
 LONG = 200  # characters from which text is inserted at once instead of key by key
 DRAG_STEPS = 10
 SCROLL_LIMIT = 250  # ms for a wheel turn to show as a scroll event
@@ -33,8 +37,11 @@ LOAD_LIMIT = 10.0  # seconds for the load event once the document is there
 class Executor:
     """Hands on the current tab."""
 
-    def __init__(self, tabs: Tabs, navigation_timeout: float) -> None:
+    def __init__(self, tabs: Tabs, navigation_timeout: float, secrets: Secrets | None = None) -> None:
         self._tabs = tabs
+        self.secrets = secrets or Secrets()
+        self.home = "about:blank"
+        """Where the run began: secrets without a domain are this host's."""
         self._timeout = navigation_timeout * 1000
 
     @property
@@ -143,6 +150,31 @@ class Executor:
         return field
 
     async def _enter(self, text: str) -> None:
+        """Text as it stands, secrets by their names."""
+        for part in self.secrets.parts(text):
+            await (self._write(part) if isinstance(part, str) else self._enter_secret(part))
+
+    async def _enter_secret(self, secret: Secret) -> None:
+        """The value in one go, only while the keys go to a frame that may have it; Blocked otherwise."""
+        await self._may_have(secret)
+        text = self.secrets.reveal(secret)
+        if secret.is_code and text.isdigit():
+            await self._page.keyboard.type(text)  # fields of one digit each move on by themselves
+        else:
+            await self._page.keyboard.insert_text(text)
+        await self._may_have(secret)
+
+    async def _may_have(self, secret: Secret) -> None:
+        frame = await hit.keyboard_frame(self._page)
+        where = hit.address(frame) if frame else "nowhere"
+        if frame is None or not same_place(where, secret.domain, self.home):
+            owner = secret.domain or self.home
+            raise Blocked(
+                f"the secret {secret.name!r} belongs to {owner!r} and is not typed into {where[:120]!r}: "
+                f"--secret {secret.name}=ENV@DOMAIN names another domain"
+            )
+
+    async def _write(self, text: str) -> None:
         """Key by key when every character has a key and none is Enter, else inserted at once."""
         if len(text) <= LONG and text.isascii() and text.isprintable():
             await self._page.keyboard.type(text)
@@ -267,6 +299,16 @@ class Executor:
         await self._page.close()
         await self._page.bring_to_front()
 
+    async def own(self, action: do.Own) -> None:
+        """An action that another distribution brings: `async def NAME(page, data)`, found by its entry point."""
+        found = next(iter(entry_points(group=OWN, name=action.name)), None)
+        if found is None:
+            known = ", ".join(sorted(one.name for one in entry_points(group=OWN))) or "none"
+            raise ActionError(
+                f"there is no action {action.name!r} of your own: the entry points in {OWN!r} are {known}"
+            )
+        await found.load()(self._page, dict(action.data))
+
     async def wait(self, _: do.Wait) -> None:
         """Nothing to do: settling is the wait."""
 
@@ -290,6 +332,7 @@ HANDLERS: dict[str, Handler] = {
     "switch_tab": Executor.switch_tab,
     "close_tab": Executor.close_tab,
     "wait": Executor.wait,
+    "own": Executor.own,
 }
 
 

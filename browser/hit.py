@@ -97,7 +97,8 @@ async def hit(page: Page, point: Point) -> Hit | None:
 
 
 def _hit(spot: Spot, seen: dict[str, Any]) -> Hit:
-    return Hit.model_validate({**seen, "box": spot.outer(seen["box"]), "options": tuple(seen["options"])})
+    known = {"box": spot.outer(seen["box"]), "options": tuple(seen["options"]), "frame_url": spot.frame.url}
+    return Hit.model_validate({**seen, **known})
 
 
 async def element(page: Page, point: Point) -> ElementHandle | None:
@@ -131,6 +132,26 @@ async def focused(page: Page) -> Hit | None:
     return None
 
 
+async def keyboard_frame(page: Page) -> Frame | None:
+    """The frame that keys go to, as the browser has it and not as a page's scripts may tell; None when nobody knows."""
+    frame = page.main_frame
+    for _ in range(DEEPEST):
+        element = await fetch(frame, "keyboard")
+        child = await element.content_frame() if element else None
+        if child is None:
+            return frame
+        frame = child
+    return None
+
+
+def address(frame: Frame) -> str:
+    """Whose a frame is: its address, or for a blank one that of the frame which made it."""
+    above = frame
+    while above.url in {"about:blank", "about:srcdoc", ""} and above.parent_frame is not None:
+        above = above.parent_frame
+    return above.url
+
+
 async def read(page: Page, point: Point) -> Reading:
     """The text a person would read at the point, from the DOM; empty when there is none."""
     spot, _ = await locate(page, point)
@@ -138,6 +159,17 @@ async def read(page: Page, point: Point) -> Reading:
     if not found:
         return Reading(text="", source="dom")
     return Reading(text=found["text"], confidence=1.0, box=spot.outer(found["box"]), source="dom")
+
+
+async def table(page: Page, point: Point) -> list[dict[str, str]] | None:
+    """The rows of the table at the point, from the DOM, by the names of their columns; None where there is none."""
+    spot, _ = await locate(page, point)
+    found = await call(spot.frame, "table", spot.local)
+    if not found or not found["rows"]:
+        return None
+    header, *rows = found["rows"]
+    names = [name or f"column {n}" for n, name in enumerate(header, 1)]
+    return [dict(zip(names, row, strict=False)) for row in rows if any(row)]
 
 
 def words(seen: Hit | None) -> str:

@@ -51,12 +51,22 @@ def flags(headed: bool) -> list[str]:
     return [*FLAGS, *([] if headed else ["--disable-gpu"])]
 
 
-async def launch(playwright: Playwright, executable: str | Path | None = None, headed: bool = False) -> Browser:
-    """A started browser; SetupError when there is none or it does not start. The sandbox is off only for root."""
+async def launch(
+    playwright: Playwright, executable: str | Path | None = None, headed: bool = False,
+    incoming: Path | None = None, more: Sequence[str] = (),
+) -> Browser:  # fmt: skip
+    """A started browser; SetupError when there is none or it does not start. The sandbox is off only for root.
+
+    incoming: folder for downloads on their way; more: flags beside our own.
+    """
     path = find_browser(executable, playwright.chromium.executable_path)
     try:
         return await playwright.chromium.launch(
-            executable_path=path, headless=not headed, chromium_sandbox=not is_root(), args=flags(headed)
+            executable_path=path,
+            headless=not headed,
+            chromium_sandbox=not is_root(),
+            args=[*flags(headed), *more],
+            downloads_path=incoming,
         )
     except PlaywrightError as error:
         reason = error.message.strip().splitlines()[0]

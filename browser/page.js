@@ -7,6 +7,10 @@
   const timer = window.setTimeout.bind(window);
   const clock = performance.now.bind(performance);
   const LOOP = 60; // batches of mutations of one node in one action, after which it counts as an endless animation
+  // The browser's own answers, taken before any script of a page can replace them.
+  const apply = Reflect.apply;
+  const getter = (owner, name) => Object.getOwnPropertyDescriptor(owner.prototype, name).get;
+  const activeOf = getter(Document, "activeElement"), shadowOf = getter(Element, "shadowRoot"), activeIn = getter(ShadowRoot, "activeElement");
   const counts = { mutations: 0, scrolls: 0 };
   const ids = new WeakMap();
   let seen = new WeakMap();
@@ -108,6 +112,17 @@
     return element;
   };
 
+  // What keys go to, asked in a way that no page can answer for the browser.
+  const keyboard = () => {
+    let element = apply(activeOf, document, []);
+    for (;;) {
+      const root = element && apply(shadowOf, element, []);
+      const inner = root && apply(activeIn, root, []);
+      if (!inner) return element;
+      element = inner;
+    }
+  };
+
   const digest = (text) => {
     let hash = 5381;
     for (let i = 0; i < text.length; i++) hash = (hash * 33 + text.charCodeAt(i)) | 0;
@@ -136,6 +151,60 @@
       focus: all.map((one) => one.focus).join(),
       values: all.map((one) => one.values).join(),
     };
+  };
+
+  // ---- what no picture may show ---------------------------------------------------------------------------------
+
+  // Boxes of every occurrence of a value of which only [length, hash] is known, in the texts of this document.
+  const marked = (root, marks) => {
+    const nodes = [], starts = [];
+    let all = "";
+    const walk = (top) => {
+      const walker = document.createTreeWalker(top, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        if (node.nodeType === Node.TEXT_NODE) { nodes.push(node); starts.push(all.length); all += node.data; }
+        else if (node.shadowRoot) walk(node.shadowRoot);
+      }
+    };
+    walk(root);
+    const place = (at) => { let k = starts.length - 1; while (k > 0 && starts[k] > at) k--; return [nodes[k], at - starts[k]]; };
+    const boxes = [];
+    for (const at of occurrences(all, marks)) {
+      const range = document.createRange();
+      range.setStart(...place(at.start));
+      const [last, offset] = place(at.start + at.length - 1);
+      range.setEnd(last, offset + 1);
+      boxes.push(...[...range.getClientRects()].map((box) => [box.left - 2, box.top - 2, box.right + 2, box.bottom + 2]));
+    }
+    return boxes;
+  };
+
+  const occurrences = (text, marks) => {
+    const found = [], low = text.toLowerCase();
+    if (low.length !== text.length) return found;
+    for (const [length, hash] of marks) {
+      let power = 1, sum = 0;
+      for (let i = 1; i < length; i++) power = Math.imul(power, 31);
+      for (let i = 0; i < low.length; i++) {
+        if (i >= length) sum = (sum - Math.imul(low.charCodeAt(i - length), power)) | 0;
+        sum = (Math.imul(sum, 31) + low.charCodeAt(i)) | 0;
+        if (i >= length - 1 && (sum >>> 0) === hash) found.push({ start: i - length + 1, length });
+      }
+    }
+    return found;
+  };
+
+  const hidden = new WeakSet(); // fields that are, or once were, for passwords
+  const masked = (marks = []) => {
+    const fields = fieldsOf(document).filter((field) => {
+      if (field.type === "password") hidden.add(field);
+      return field.value && (hidden.has(field) || (marks.length && occurrences(field.value, marks).length));
+    });
+    const boxes = fields.map((field) => {
+      const box = field.getBoundingClientRect(), x = field.clientLeft, y = field.clientTop;
+      return [box.left + x, box.top + y, box.right - x, box.bottom - y];
+    });
+    return [...boxes, ...(marks.length ? marked(document, marks) : [])].filter((box) => box[2] > box[0] && box[3] > box[1]);
   };
 
   const view = () => {
@@ -244,6 +313,19 @@
 
   const labelOf = (option) => squeeze(option.label || option.text);
 
+  // Every name that a control goes by, the visible ones and the others: what it may do is judged by all of them.
+  const saysOf = (element) => squeeze([...new Set([
+    textOf(element), element.getAttribute("aria-label"), byIds(element, "aria-labelledby"), element.getAttribute("alt"), element.getAttribute("title"),
+    ["button", "submit", "reset"].includes(element.type) ? element.value : "", nameOf(element),
+  ])].filter(Boolean).join(" | "));
+
+  // The words on the button that Enter in this field presses.
+  const submitsOf = (element) => {
+    const form = element.form || element.closest("form");
+    const button = form && [...form.elements].find((one) => ["submit", "image"].includes(one.type));
+    return button && button !== element ? saysOf(button) : "";
+  };
+
   // `about` is what is described, `over` is what lies under the point: a label lends its box to its control.
   const describe = (about, over, interactive) => {
     const role = roleOf(about);
@@ -252,7 +334,7 @@
       input_type: about.localName === "input" ? about.type : "",
       enabled: enabledOf(about), editable: editableOf(about), checked: checkedOf(about, role),
       options: about.localName === "select" ? [...about.options].map(labelOf) : [],
-      frame_url: location.href,
+      says: interactive ? saysOf(about) : "", submits: submitsOf(about), frame_url: location.href,
     };
   };
 
@@ -330,6 +412,16 @@
     return { text: bare ? "" : (element.innerText || "").trim().slice(0, 5000), box: boxOf(element) };
   };
 
+  // The table, grid or list of definitions at the point: rows of texts, the header first; null where there is none.
+  const table = ({ x, y }) => {
+    let element = deepest(x, y);
+    while (element && !element.matches("table, [role=table], [role=grid], [role=treegrid]")) element = parent(element);
+    if (!element) return null;
+    const rows = element.localName === "table" ? [...element.rows] : [...element.querySelectorAll("[role=row]")];
+    const cells = (row) => [...(row.cells || row.querySelectorAll("[role=cell], [role=gridcell], [role=columnheader], [role=rowheader]"))];
+    return { rows: rows.slice(0, 5000).map((row) => cells(row).map((cell) => squeeze(cell.innerText))), box: boxOf(element) };
+  };
+
   // Whether typing now would go into something, and what has the focus.
   const focus = () => {
     const element = focused();
@@ -339,7 +431,7 @@
   };
 
   const api = {
-    quiet, scrolled, begin, snapshot, view, hit, find, about, line, text, focus, focused, kin, own, frame,
+    quiet, scrolled, begin, snapshot, view, masked, hit, find, about, line, text, table, focus, focused, keyboard, kin, own, frame,
     held: () => held,
     pinch: () => ({ scale: visualViewport.scale, left: visualViewport.offsetLeft, top: visualViewport.offsetTop }),
     lastActive: () => active,

@@ -5,33 +5,41 @@ refuses (`ActionError`), a URL does not open (`PageUnreachable`), the browser is
 """
 
 import asyncio
-import re
+import json
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from playwright.async_api import Browser, BrowserContext, Download, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from deixis.browser import hiding
 from deixis.browser import hit as hits
-from deixis.browser.actions import AnswerDialog, BrowserAction, Check, Click, Goto, Select, Type, Wait
+from deixis.browser.actions import AnswerDialog, BrowserAction, Check, Click, Goto, NewTab, Select, Type, Wait
 from deixis.browser.compare import blank, changed
 from deixis.browser.dialogs import DialogOpened, Dialogs
-from deixis.browser.errors import ActionError, BrowserDied, UsageError
+from deixis.browser.domains import Bounds
+from deixis.browser.downloads import Downloads
+from deixis.browser.errors import ActionError, BrowserDied, DeixisError, PageUnreachable, UsageError
 from deixis.browser.executor import Executor, points
+from deixis.browser.guard import Guard, resolver_rules
 from deixis.browser.launch import launch
+from deixis.browser.mask import paint
 from deixis.browser.script import call, moved_on, source
+from deixis.browser.secrets import Secret, Secrets
 from deixis.browser.settle import Patience, Settling, quiet
 from deixis.browser.tabs import Tab, Tabs, Traffic
-from deixis.browser.types import Change, Frozen, Hit, Point, Reading, Screenshot
+from deixis.browser.types import Change, Frozen, Hit, Point, Reading, Screenshot, png_size
 
 T = TypeVar("T")
+Said = TypeVar("Said", Screenshot, Reading, Hit, Hit | None)
 LARGEST = 20_000  # CSS pixels of a viewport's side
 REUSE = 1.0  # seconds for which the picture taken after an action may be the next look's
 
@@ -58,6 +66,15 @@ class SessionConfig(Frozen):
     """Latitude and longitude that pages are told, if they may ask."""
     downloads: Path | None = None
     """Folder that downloads are saved to; None keeps none."""
+    download_limit: int = Field(default=200_000_000, gt=0)
+    """Bytes of a file from which a download is cancelled."""
+    home: str = "about:blank"
+    """Where the work begins: the exact host is always allowed, and secrets without a domain are its own; `start` sets it."""
+    allow: tuple[str, ...] | None = None
+    """Domains, with subdomains, that may be opened beside `home`; `*` for all; None sets no bounds at all."""
+    strict_network: bool = False
+    """Hold every request to the bounds, not only documents."""
+    secrets: tuple[Secret, ...] = Field(default=(), exclude=True, repr=False)
     navigation_timeout: float = Field(default=30.0, gt=0)
     """Seconds for a URL to answer with a document."""
     answer_timeout: float = Field(default=30.0, gt=0)
@@ -109,15 +126,14 @@ class Session:
         self.config = config or SessionConfig()
         self._browser = browser
         self.spent = Spent()
-        self.downloads: Path | None = self.config.downloads
-        self.downloaded: list[Path] = []
-        """Files saved so far."""
-        self._seen_downloads = 0
+        self.secrets = Secrets(self.config.secrets)
         self._tabs, self._traffic = Tabs(), Traffic()
         self._dialogs = Dialogs(self.config.dialog_timeout)
-        self._hands = Executor(self._tabs, self.config.navigation_timeout)
+        self._hands = Executor(self._tabs, self.config.navigation_timeout, self.secrets)
+        self._hands.home = self.config.home
+        self._files = Downloads(self.config.downloads, self.config.download_limit)
+        self._guard: Guard | None = None
         self._memory = Memory()
-        self._saving: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
         self._context: BrowserContext | None = None
 
@@ -149,16 +165,28 @@ class Session:
     async def _open(self) -> None:
         self._check_viewport(self.config.width, self.config.height)
         browser = self._browser or await self._launched()
+        if self.config.allow is not None:
+            bounds = Bounds.of(self.config.allow, self.config.home)
+            self._guard = Guard(bounds, self.config.strict_network, lambda _: self._traffic.give_up_tabs())
+            await self._guard.watch(browser)
+            self._stack.push_async_callback(self._guard.close)  # after the context: what it holds back is never let go
         context = await browser.new_context(**self._context_options())
         self._stack.push_async_callback(context.close)
         await context.add_init_script(source())
         self._watch(context)
         context.on("page", self._adopt)
-        self._adopt(await context.new_page())
+        first = await context.new_page()
+        if self._guard:
+            await self._guard.adopt(context, first)
+        self._adopt(first)
 
     async def _launched(self) -> Browser:
         playwright = await self._stack.enter_async_context(async_playwright())
-        browser = await launch(playwright, self.config.executable, self.config.headed)
+        incoming = Path(self._stack.enter_context(TemporaryDirectory(prefix="deixis-", ignore_cleanup_errors=True)))
+        strict = self.config.strict_network and self.config.allow is not None
+        more = resolver_rules(Bounds.of(self.config.allow or (), self.config.home)) if strict else []
+        browser = await launch(playwright, self.config.executable, self.config.headed, incoming, more)
+        self._files.incoming = incoming
         self._stack.push_async_callback(browser.close)
         return browser
 
@@ -172,6 +200,7 @@ class Session:
             "device_scale_factor": self.config.scale,
             "locale": self.config.locale,
             "storage_state": self.config.storage_state,
+            "service_workers": "allow" if self.config.allow is None else "block",
         }
 
     def _watch(self, context: BrowserContext) -> None:
@@ -182,7 +211,7 @@ class Session:
         self._traffic.unwatch(context)
         for page in self._tabs.pages:
             page.remove_listener("dialog", self._dialogs.on_dialog)
-            page.remove_listener("download", self._on_download)
+            page.remove_listener("download", self._files.on_download)
             page.remove_listener("popup", self._adopt)
 
     def _adopt(self, page: Page) -> None:
@@ -190,15 +219,14 @@ class Session:
         if page in self._tabs.pages:
             return
         page.on("dialog", self._dialogs.on_dialog)
-        page.on("download", self._on_download)
+        page.on("download", self._files.on_download)
         page.on("popup", self._adopt)
         self._tabs.add(page)
 
     async def close(self) -> None:
         """Closes the browser, or lets go of an attached page."""
         self._dialogs.close()
-        for task in self._saving:
-            task.cancel()
+        self._files.close()
         await self._stack.aclose()
 
     # ---- the face ----
@@ -213,23 +241,47 @@ class Session:
         """The pages of all tabs, in the order they opened."""
         return self._tabs.pages
 
+    @property
+    def downloads(self) -> Path | None:
+        """Folder of what is downloaded."""
+        return self._files.folder
+
+    @property
+    def downloaded(self) -> list[Path]:
+        """Files saved so far."""
+        return self._files.saved
+
     async def start(self, url: str) -> None:
-        """Opens a URL; PageUnreachable when its document does not come."""
+        """Opens the URL where the work begins; PageUnreachable when its document does not come."""
+        self._hands.home = url
+        if self._guard:
+            self._guard.bounds = self._guard.bounds.model_copy(update={"home": url})
         await self.act(Goto(url=url))
 
     async def look(self) -> Screenshot:
         """A picture of the viewport at rest; behind a dialog the last one, with the dialog."""
         with self._meaning():
+            self._within_bounds()
             try:
-                return await self._race(self._look())
+                seen = await self._race(self._look())
             except DialogOpened:
-                return self._behind_dialog()
+                seen = self._behind_dialog()
+            self._within_bounds()
+            return self._discreet(seen)
 
     async def hit(self, point: Point) -> Hit | None:
         """What the browser would click at a point; None outside the viewport and behind a dialog."""
         with self._meaning():
             try:
-                return await self._race(hits.hit(self.page, point))
+                return self._discreet(await self._race(hits.hit(self.page, point)))
+            except DialogOpened:
+                return None
+
+    async def focused(self) -> Hit | None:
+        """What keys would go to; None when nothing has the focus, and behind a dialog."""
+        with self._meaning():
+            try:
+                return self._discreet(await self._race(hits.focused(self.page)))
             except DialogOpened:
                 return None
 
@@ -237,9 +289,19 @@ class Session:
         """The visible text at a point, from the DOM."""
         with self._meaning():
             try:
-                return await self._race(hits.read(self.page, point))
+                return self._discreet(await self._race(hits.read(self.page, point)))
             except DialogOpened as error:
                 raise ActionError("a dialog covers the page: answer it first") from error
+
+    async def read_table(self, point: Point) -> Reading:
+        """The rows of the table at a point as JSON, from the DOM; empty where there is none."""
+        with self._meaning():
+            try:
+                rows = await self._race(hits.table(self.page, point))
+            except DialogOpened as error:
+                raise ActionError("a dialog covers the page: answer it first") from error
+            text = json.dumps(self.secrets.masked(rows), ensure_ascii=False) if rows is not None else ""
+            return Reading(text=text, confidence=1.0 if text else 0.0, source="dom")
 
     async def act(self, action: BrowserAction) -> Change:
         """Performs an action whose targets are points, waits for rest, and says what changed."""
@@ -248,7 +310,41 @@ class Session:
                 return await self._answer(action)
             if self._dialogs.open:
                 raise ActionError(f"a dialog is open ({self._dialogs.open.message!r}): answer it first")
-            return await self._act(action)
+            if self._guard and isinstance(action, Goto | NewTab):
+                self._guard.ask(action.url)
+            change = await self._unless_stopped(self._act(action))
+            self._within_bounds()
+            return change
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of the work, which ends with Blocked as soon as a tab is kept from going where it must not."""
+        if self._guard is None:
+            return await work
+        task, stop = asyncio.ensure_future(work), asyncio.ensure_future(self._guard.stopped.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+                self._within_bounds()
+            return task.result()
+        finally:
+            stop.cancel()
+            task.cancel()
+
+    def _within_bounds(self) -> None:
+        """Blocked when a tab wanted to go where it must not."""
+        if self._guard:
+            self._guard.check()
+
+    def _discreet(self, seen: Said) -> Said:
+        """What a page says, with the names of secrets where their values stood."""
+        if not self.secrets or seen is None:
+            return seen
+        dump = seen.model_dump()
+        masked = {name: value for name, value in self.secrets.masked(dump).items() if value != dump[name]}
+        kept = {name: type(getattr(seen, name)) for name in masked}
+        return seen.model_copy(update={n: _as(kept[n], value) for n, value in masked.items()})
 
     async def save_storage_state(self, path: Path) -> None:
         """Writes cookies and local storage to a file that `SessionConfig.storage_state` takes."""
@@ -267,10 +363,15 @@ class Session:
         tab = self._tabs.current
         view = view or await call(tab.page.main_frame, "view")
         self._check_viewport(view["width"], view["height"])
+        hidden = await hiding.boxes(tab.page, self.secrets.marks)
         png = await tab.page.screenshot(scale="device", caret="initial", timeout=self.config.answer_timeout * 1000)
+        if hidden or self.secrets.typed:  # and what came in between
+            hidden += await hiding.boxes(tab.page, self.secrets.marks)
+            png = await asyncio.to_thread(paint, png, hidden, png_size(png)[0] / view["width"])
         state = view.pop("state")
-        self._memory = Memory(Screenshot(png=png, **view), state, monotonic(), tab)
-        return self._memory.picture or Screenshot(png=png, **view)
+        picture = Screenshot(png=png, **view)
+        self._memory = Memory(picture, state, monotonic(), tab)
+        return picture
 
     def _remembered(self, state: dict[str, Any]) -> Screenshot | None:
         """The last picture, if nothing can have changed since."""
@@ -341,7 +442,7 @@ class Session:
     # ---- verifying ----
 
     def _ground(self) -> Before:
-        return Before(self._tabs.current, self._tabs.opened, self.page.url, self._seen_downloads)
+        return Before(self._tabs.current, self._tabs.opened, self.page.url, self._files.seen)
 
     async def _prepare(self, action: BrowserAction, before: Before) -> None:
         """Checks the points, brings the mouse to where it will click, and keeps what was there before.
@@ -370,13 +471,12 @@ class Session:
         tab = self._tabs.opened != before.opened or self._tabs.current is not before.tab
         if tab:
             await self.page.bring_to_front()
-        if self._saving:
-            await asyncio.wait(self._saving, timeout=self.config.patience.navigation)
+        await self._files.settled(self.config.patience.navigation)
         after = await self._picture()
         near, anywhere = await self._compare(before, after)
         return Change(
             pixels_near=near, pixels=anywhere, url=self.page.url != before.url, tab=tab,
-            download=self._seen_downloads > before.downloads, **self._moved(before, tab),
+            download=self._files.seen > before.downloads, **self._moved(before, tab),
         )  # fmt: skip
 
     async def _compare(self, before: Before, after: Screenshot) -> tuple[bool, bool]:
@@ -398,37 +498,31 @@ class Session:
             "mutations": new["mutations"] - old["mutations"],
         }
 
-    # ---- downloads and errors ----
-
-    def _on_download(self, download: Download) -> None:
-        self._seen_downloads += 1
-        if self.downloads is None:
-            return
-        task = asyncio.create_task(self._save(download, self.downloads))
-        self._saving.add(task)
-        task.add_done_callback(self._saving.discard)
-
-    async def _save(self, download: Download, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = unused(folder / safe_name(download.suggested_filename))
-        try:
-            await download.save_as(path)
-        except PlaywrightError:
-            return  # cancelled, or the browser is going away: there is no file
-        self.downloaded.append(path)
+    # ---- errors ----
 
     @contextmanager
     def _meaning(self) -> Iterator[None]:
         """Playwright's errors as ours: a dead browser is BrowserDied, a page that takes too long is ActionError."""
         try:
             yield
+        except DeixisError as error:
+            if isinstance(error, PageUnreachable):
+                self._within_bounds()  # refused, not unreachable
+            said = self.secrets.mask(str(error))
+            if said == str(error):
+                raise
+            raise type(error)(said) from None
         except PlaywrightError as error:
+            said = self.secrets.mask(error.message)
+            cause = error if said == error.message else None
             if self._dead():
-                raise BrowserDied("the browser or its page is gone: start again") from error
+                raise BrowserDied("the browser or its page is gone: start again") from cause
             if isinstance(error, PlaywrightTimeout):
-                raise ActionError(f"the page took too long: {error.message.splitlines()[0]}") from error
+                raise ActionError(f"the page took too long: {said.splitlines()[0]}") from cause
             if moved_on(error):
-                raise ActionError("the page gave way to another in the middle: look again") from error
+                raise ActionError("the page gave way to another in the middle: look again") from cause
+            if cause is None:
+                raise DeixisError(said) from None
             raise
 
     def _dead(self) -> bool:
@@ -443,13 +537,8 @@ def opens_tab(click: Click) -> bool:
     return click.button == "middle" or bool({"Control", "Meta", "ControlOrMeta", "Shift"} & set(click.modifiers))
 
 
-def safe_name(name: str) -> str:
-    """A file name without folders, odd characters or a leading dot."""
-    plain = re.sub(r"[^\w.\- ]", "_", Path(name.replace("\\", "/")).name).lstrip(". ")
-    return plain[-120:] or "download"
-
-
-def unused(path: Path) -> Path:
-    """The path, numbered if something is there already."""
-    stems = (path.with_stem(f"{path.stem}-{number}") for number in range(1, 10_000))
-    return next(one for one in [path, *stems] if not one.exists()) if path.exists() else path
+def _as(kind: type, value: Any) -> Any:
+    """A part of a dump as the type it was before."""
+    if issubclass(kind, BaseModel):
+        return kind.model_validate(value)
+    return tuple(value) if kind is tuple else value

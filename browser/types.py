@@ -135,7 +135,12 @@ class Hit(Frozen):
     checked: bool | None = None
     options: tuple[str, ...] = ()
     """Labels of a native select's options."""
+    says: str = ""
+    """Every name that it goes by, of a control: what it may do is judged by all of them."""
+    submits: str = ""
+    """Words on the button that Enter presses here, in a form."""
     frame_url: str = ""
+    """Address of the frame, as the browser has it."""
 
 
 class Change(Frozen):

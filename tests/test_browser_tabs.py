@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deixis.browser import actions as do
+from deixis.browser.downloads import safe_name, unused
 from deixis.browser.errors import ActionError
-from deixis.browser.session import Session, SessionConfig, safe_name, unused
+from deixis.browser.session import Session, SessionConfig
 from deixis.browser.types import Point
 
 if TYPE_CHECKING:

@@ -136,7 +136,7 @@ CASES: list[tuple[str, list[Action]]] = [
 
 @pytest.mark.parametrize(("text", "actions"), CASES, ids=[case[0][:50] for case in CASES])
 def test_english(text: str, actions: list[Action]) -> None:
-    assert [action for _, action in InstructionPlanner.from_text(text).todo] == actions
+    assert [op.action for op in InstructionPlanner.from_text(text).todo] == actions
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_what_is_not_understood_is_named(text: str, words: list[str]) -> None:
 
 def test_variables_are_taken_verbatim() -> None:
     planner = InstructionPlanner.from_text("type {text} into Name, click '{text}'", {"text": "a, and then click b"})
-    assert [a for _, a in planner.todo] == [
+    assert [op.action for op in planner.todo] == [
         Type(text="a, and then click b", target="Name"),
         Click(target="a, and then click b"),
     ]
@@ -202,14 +202,14 @@ WORDS = [
 def test_any_text_is_a_plan_or_a_usage_error(text: str) -> None:
     with contextlib.suppress(UsageError):
         todo = InstructionPlanner.from_text(text).todo
-        assert todo and all(ACTION.validate_json(action.model_dump_json()) == action for _, action in todo)
+        assert todo and all(ACTION.validate_json(op.action.model_dump_json()) == op.action for op in todo if op.action)
 
 
 @given(st.text(st.characters(exclude_characters='"{}\ue000\ue001', exclude_categories=["Cs"]), min_size=1, max_size=60))
 @settings(max_examples=100, deadline=None)
 def test_quoted_text_survives(text: str) -> None:
     planner = InstructionPlanner.from_text(f'type "{text}" into Name')
-    assert planner.todo[0][1] == Type(text=text, target="Name")
+    assert planner.todo[0].action == Type(text=text, target="Name")
 
 
 SCRIPT = """
@@ -236,7 +236,7 @@ def test_script(tmp_path: Path) -> None:
     path.write_text(SCRIPT)
     planner = InstructionPlanner.from_script(path, {"password": "x"})
     assert planner.url == "http://127.0.0.1/"
-    assert [a for _, a in planner.todo] == [
+    assert [op.action for op in planner.todo] == [
         *LOG_IN, Click(target="Add, then go"), Type(text="Editors", target="Name", submit=True), Type(text="Grace", target="First"),
         Type(text="Hopper", target="Last"), Select(target="Colour", option="Blue"), Check(target="Staff"), Expect(what="the message", text="was added"),
         Scroll(dy=100_000), Wait(seconds=2), Back(), Click(target="Users"), Click(target="Add user"), Read(question="the message"),
@@ -281,7 +281,7 @@ def test_scripts_take_values_as_they_are_written(tmp_path: Path) -> None:
         "  - click: Yes\n  - fill: {Number: 007, Time: 12:30, Empty: }\n  - upload: {to: Photo, files: a.txt}\n"
         "  - type: {text: '{code}', into: On, clear: false}\n"
     )
-    assert [a for _, a in InstructionPlanner.from_script(path).todo] == [
+    assert [op.action for op in InstructionPlanner.from_script(path).todo] == [
         Click(target="Yes"), Type(text="007", target="Number"), Type(text="12:30", target="Time"), Type(text="", target="Empty"),
         Upload(target="Photo", files=("a.txt",)), Type(text="007", target="On", clear=False),
     ]  # fmt: skip

@@ -39,6 +39,8 @@ class Turn(NamedTuple):
     system: str | None = None
     request: Mapping[str, object] | None = None
     """More fields for a server's request, as the family's makers run it."""
+    past: tuple[bytes, ...] = ()
+    """Older pictures, the oldest first, for models on servers."""
 
 
 class Completion(NamedTuple):
@@ -50,6 +52,8 @@ class Completion(NamedTuple):
     tokens: int
     sure: float | None = None
     """0 to 1: the mean probability of its tokens, where that is known."""
+    written: int = 0
+    """Of the tokens, those that it wrote itself, where that is known."""
 
 
 class Talker(Protocol):

@@ -46,6 +46,14 @@ class Budget(Frozen):
     tokens: int | None = None
     seconds: float | None = None
     """Of waiting for the server, all requests together."""
+    cost: float | None = None
+    """In the currency of the prices."""
+    prices: tuple[float, float] = (0.0, 0.0)
+    """Of a million tokens read, and of a million written."""
+
+    def price(self, read: int, written: int) -> float:
+        """What so many tokens cost."""
+        return (read * self.prices[0] + written * self.prices[1]) / 1e6
 
 
 class Chat:
@@ -63,7 +71,7 @@ class Chat:
         key = key or os.environ.get(KEY)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self.client = httpx.Client(timeout=timeout, headers=headers)
-        self.requests, self.tokens, self.seconds = 0, 0, 0.0
+        self.requests, self.tokens, self.seconds, self.cost = 0, 0, 0.0, 0.0
         self._counting = threading.Lock()
 
     def answer(self, turn: Turn, most: int = SHORT, heard: Heard | None = None) -> Completion:
@@ -97,7 +105,7 @@ class Chat:
     def _body(self, turn: Turn, most: int) -> dict[str, Any]:
         """The request; an answer that may be long is asked for in pieces."""
         words: list[dict[str, Any]] = [{"type": "text", "text": turn.text}]
-        image = [picture(turn.png)] if turn.png else []
+        image = [picture(png) for png in (*turn.past, turn.png) if png]
         content = image + words if turn.image_first else words + image
         messages: list[dict[str, Any]] = [{"role": "system", "content": turn.system}] if turn.system else []
         messages.append({"role": "user", "content": content})
@@ -109,7 +117,7 @@ class Chat:
         with self._counting:
             for what, spent, limit in (
                 ("requests", self.requests, self.budget.requests), ("tokens", self.tokens, self.budget.tokens),
-                ("seconds", self.seconds, self.budget.seconds),
+                ("seconds", self.seconds, self.budget.seconds), ("units of money", self.cost, self.budget.cost),
             ):  # fmt: skip
                 if limit is not None and spent >= limit:
                     raise BudgetSpent(f"the budget of {limit:g} {what} for {self.model!r} is spent")
@@ -130,6 +138,8 @@ class Chat:
         completion = self._streamed(response, told) if streamed else self._whole(response, told)
         with self._counting:
             self.tokens += completion.tokens
+            written = min(completion.tokens, completion.written or len(completion.text) // 3)
+            self.cost += self.budget.price(completion.tokens - written, written)
         return completion
 
     def _whole(self, response: httpx.Response, told: "_Told") -> Completion:
@@ -138,20 +148,23 @@ class Chat:
             data = response.json()
             choice = data["choices"][0]
             text = str(choice["message"]["content"] or "")
-            tokens = int((data.get("usage") or {}).get("total_tokens") or 0)
+            usage = data.get("usage") or {}
+            tokens, written = int(usage.get("total_tokens") or 0), int(usage.get("completion_tokens") or 0)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise OutputError(
                 f"{self.url} answered with something that is no chat completion: {response.text[:120]!r}"
             ) from error
         told.hear(text)
-        return Completion(text, choice.get("finish_reason") != "length", tokens)
+        return Completion(text, choice.get("finish_reason") != "length", tokens, written=written)
 
     def _streamed(self, response: httpx.Response, told: "_Told") -> Completion:
         """An answer in pieces; one that ends without a reason was cut off. Without usage, each piece counts as a token."""
-        pieces, finish, tokens, start = [], None, 0, time.monotonic()
+        pieces, finish, tokens, written, start = [], None, 0, 0, time.monotonic()
         for event in _events(response):
             try:
-                tokens = int((event.get("usage") or {}).get("total_tokens") or tokens)
+                usage = event.get("usage") or {}
+                tokens = int(usage.get("total_tokens") or tokens)
+                written = int(usage.get("completion_tokens") or written)
                 choice = (event.get("choices") or [{}])[0]
                 piece, finish = (
                     str((choice.get("delta") or {}).get("content") or ""),
@@ -167,7 +180,7 @@ class Chat:
                 pieces.append(piece)
                 told.hear(piece)
             self._in_time(time.monotonic() - start)
-        return Completion("".join(pieces), finish not in (None, "length"), tokens or len(pieces))
+        return Completion("".join(pieces), finish not in (None, "length"), tokens or len(pieces), written=written)
 
     def _in_time(self, seconds: float) -> None:
         """BudgetSpent when the answer that is being written goes over the seconds there are."""

@@ -1,0 +1,49 @@
+"""Colours in words, looked for in pixels: is anything about this place green? Knows no model."""
+
+import io
+import re
+
+from deixis.browser.types import Box, Screenshot
+
+HUES = {
+    "red": ((345, 360), (0, 15)), "orange": ((15, 45),), "yellow": ((45, 68),), "green": ((75, 175),), "blue": ((190, 255),),
+    "purple": ((255, 300),), "pink": ((300, 345),),
+}  # fmt: skip
+"""Degrees on the circle of colours."""
+AROUND = 14.0
+"""CSS pixels around words that still belong to them: a coloured box, its border, its icon."""
+ENOUGH = 0.01
+"""Share of the pixels that make a thing coloured: its letters are enough."""
+_WORD = re.compile(rf"\b(?P<colour>{'|'.join(HUES)})\s+(?=\w)", re.I)
+
+
+def colour_in(words: str) -> tuple[str | None, str]:
+    """The colour that words ask for, and the words without it: `a green message` is a message that is green."""
+    quoted = re.sub(r"'[^']*'|\"[^\"]*\"|\bsays?\b.*", lambda m: " " * len(m[0]), words)
+    found = _WORD.search(quoted)
+    if found is None:
+        return None, words
+    return found["colour"].lower(), words[: found.start()] + words[found.end() :]
+
+
+def shows(screenshot: Screenshot, box: Box, colour: str) -> bool:
+    """Whether a place on a picture, in CSS pixels, shows a colour."""
+    import numpy as np
+    from PIL import Image
+
+    scale = screenshot.scale
+    with Image.open(io.BytesIO(screenshot.png)) as image:
+        edges = (box.x0 - AROUND, box.y0 - AROUND, box.x1 + AROUND, box.y1 + AROUND)
+        left, top, right, bottom = (round(edge * scale) for edge in edges)
+        part = image.convert("RGB").crop(
+            (max(0, left), max(0, top), min(image.width, right), min(image.height, bottom))
+        )
+    if 0 in part.size:
+        return False
+    hue, saturation, value = (np.asarray(plane, dtype=np.float32) for plane in part.convert("HSV").split())
+    degrees = hue * 360 / 255
+    fits = np.zeros(degrees.shape, dtype=bool)
+    for low, high in HUES[colour]:
+        fits |= (degrees >= low) & (degrees <= high)
+    fits &= (saturation * value > 255 * 20) & (value > 40)
+    return bool(fits.mean() >= ENOUGH)
