@@ -7,6 +7,7 @@ it says tells a server that makes pictures smaller without a word from a frame t
 
 import io
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from deixis.browser.errors import DeixisError
@@ -40,11 +41,14 @@ def examine(model: str | None, scale: float) -> list[Check]:
     """All checks, each on its own feet: one that fails does not hide the next."""
     from deixis.agent.api import in_own_loop
 
-    checks = [_tried("browser", _browser), _tried("weights", lambda: _weights(model))]
-    if checks[1].ok and (talks := _talking(model)):
+    checks = [_tried("browser", _browser), _tried("fonts", _fonts), _tried("weights", lambda: _weights(model))]
+    if checks[2].ok and (talks := _talking(model)):
         checks.append(_tried("pointing", lambda: pointing(talks, scale)))
     if checks[0].ok:
-        checks.append(_tried("calibration", lambda: in_own_loop(_calibration(scale))))
+        spent: dict[str, list[float]] = {}
+        checks.append(_tried("calibration", lambda: in_own_loop(_calibration(scale, spent))))
+        if spent:
+            checks.append(Check(name="latency", ok=True, detail=_in_words(spent)))
     return checks
 
 
@@ -56,10 +60,24 @@ def _tried(name: str, check: Callable[[], Check | str]) -> Check:
     return found if isinstance(found, Check) else Check(name=name, ok=True, detail=found)
 
 
+def _in_words(spent: dict[str, list[float]]) -> str:
+    """Median milliseconds of each part of a step, the model's apart."""
+    return ", ".join(f"{part} {1000 * median(seconds):.0f} ms" for part, seconds in spent.items()) + " (medians)"
+
+
 def _browser() -> str:
     from deixis.browser.launch import find_browser, managed_path
 
     return str(find_browser(managed=managed_path()))
+
+
+def _fonts() -> str:
+    """A page in a font that the model has not seen is read worse, so what is missing is told, but nothing fails for it."""
+    from deixis.browser.launch import has_fonts
+
+    if has_fonts():
+        return "Noto Sans is installed"
+    return "Noto Sans is not installed, pages look unlike what people see: `deixis setup`, or apt-get install fonts-noto-core"
 
 
 def _weights(model: str | None) -> str:
@@ -71,7 +89,11 @@ def _weights(model: str | None) -> str:
     pointer = load_pointer(model)
     start = perf_counter()
     pointer.point_many(blank(1280, 720), ["the Save button"])
-    return f"{pointer.name} ({pointer.weights_sha256[:12]}), {perf_counter() - start:.2f} s for one target at 1280x720"
+    seconds = perf_counter() - start
+    start = perf_counter()
+    again = pointer.point_many(blank(1280, 720), ["the Save button", "the Name field"])
+    more = f", {perf_counter() - start:.2f} s for two more on the same picture" if len(again) == 2 else ""
+    return f"{pointer.name} ({pointer.weights_sha256[:12]}), {seconds:.2f} s for one target on a blank page of 1280x720{more}"
 
 
 def _talking(model: str | None) -> "PromptedPointer | None":
@@ -160,8 +182,10 @@ def _meaning(stretch: _Stretch, pointer: "PromptedPointer") -> str:
     return told + f"its numbers are not those of {family.name}. Give the family whose frame it shares: MODEL=FAMILY@URL"
 
 
-async def _calibration(scale: float) -> Check:
-    """Clicks a grid of points and asks the page where they landed."""
+async def _calibration(scale: float, spent: dict[str, list[float]]) -> Check:
+    """Clicks a grid of points and asks the page where they landed; `spent` takes the seconds of each part of a step."""
+    from time import perf_counter
+
     from deixis.browser.actions import Click
     from deixis.browser.session import Session, SessionConfig
 
@@ -175,7 +199,15 @@ async def _calibration(scale: float) -> Check:
             for i in range(side)
         ]
         for point in aimed:
+            start = perf_counter()
+            await session.look()
+            looked = perf_counter()
+            await session.hit(point)
+            told = perf_counter()
             await session.act(Click(target=point))
+            parts = vars(session.spent)
+            for part, seconds in {"looking": looked - start, "hit-test": told - looked, **parts}.items():
+                spent.setdefault(part, []).append(seconds)
         landed = await session.page.evaluate("window.clicks")
     errors = [max(abs(p.x - x), abs(p.y - y)) for p, (x, y) in zip(aimed, landed, strict=False)]
     ok = len(landed) == len(aimed) and max(errors) <= 0.5

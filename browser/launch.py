@@ -93,13 +93,18 @@ def install() -> Path | None:
     return find_browser(managed=managed_path())
 
 
+def has_fonts() -> bool:
+    """Whether Noto Sans is here, as far as fontconfig knows."""
+    fc_list = shutil.which("fc-list")
+    return bool(fc_list and subprocess.run([fc_list, "Noto Sans"], check=False, capture_output=True).stdout)
+
+
 def install_fonts() -> bool:
     """Whether Noto Sans is here or has just been installed: pages drawn in a fallback font look unlike what people see.
 
     Best effort, only where apt may be run without a password.
     """
-    fc_list = shutil.which("fc-list")
-    if fc_list and subprocess.run([fc_list, "Noto Sans"], check=False, capture_output=True).stdout:
+    if has_fonts():
         return True
     admin = [] if is_root() else ["sudo"]
     commands = [[*admin, "apt-get", "update"], [*admin, "apt-get", "install", "-y", "fontconfig", "fonts-noto-core"]]
