@@ -48,6 +48,8 @@ MAX_FAULTS = 2
 """Answers that do not fit the schema before the task has failed."""
 MAX_BLOCKED = 20
 """So many times a planner is told what was blocked."""
+SPENT = ("acting", "settling", "verifying", "waiting", "picturing")
+"""Parts of an action's time that the browser tells."""
 CYCLE = 6
 """So many equal steps in a row that change nothing end the run."""
 
@@ -80,9 +82,7 @@ class Done:
     change: Change | None = None
     reading: Reading | None = None
     error: str | None = None
-    seconds: dict[str, float] = field(
-        default_factory=lambda: {"pointing": 0.0, "acting": 0.0, "settling": 0.0, "verifying": 0.0}
-    )
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("pointing", "gating", *SPENT), 0.0))
 
 
 class Loop:
@@ -240,7 +240,9 @@ class Loop:
         """One guess through gate, act and verify; True when nothing more has to be tried."""
         point = guess.pointing.point
         assert point is not None
+        start = perf_counter()
         hit = await self.browser.hit(point) if self.limits.gate else None
+        done.seconds["gating"] += perf_counter() - start
         refused = ground.refusal(action, hit) if self.limits.gate else None
         change, aimed = None, ground.at(action, field, point)
         if refused is None:
@@ -262,7 +264,7 @@ class Loop:
     async def _act(self, action: BrowserAction, done: Done) -> Change:
         change = await self.browser.act(action)
         done.performed, done.change = action, change
-        for part in ("acting", "settling", "verifying"):
+        for part in SPENT:
             done.seconds[part] += getattr(self.browser.spent, part)
         return change
 

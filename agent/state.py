@@ -44,10 +44,21 @@ class Timings(Frozen):
     screenshot: float = 0.0
     deciding: float = 0.0
     pointing: float = 0.0
+    gating: float = 0.0
+    """Hit-tests before acting."""
     acting: float = 0.0
     settling: float = 0.0
     verifying: float = 0.0
+    waiting: float = 0.0
+    """Part of the settling: for documents and what they fetch, the page's own work."""
+    picturing: float = 0.0
+    """Part of the verifying: the picture, which the next step looks at."""
     total: float = 0.0
+
+    @property
+    def overhead(self) -> float:
+        """What checking costs beyond the step's own picture and the page's own work."""
+        return self.gating + self.settling - self.waiting + self.verifying - self.picturing
 
 
 class Attempt(Frozen):

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from socket import socket
 from statistics import median
@@ -126,22 +127,28 @@ def attempt(out: Path, headed: bool = False) -> tuple[Episode, list[str]]:
 
 
 def figures(episodes: list[Episode]) -> list[str]:
-    """Medians of a step's parts, and how often the first point was right, over the steps that pointed."""
+    """What a step's parts took, and how often the first point was right, over the steps that pointed."""
     steps = [step for episode in episodes for step in episode.steps]
     pointed = [step for step in steps if step.attempts]
-    parts = ("screenshot", "pointing", "acting", "settling", "verifying", "total")
-    times = (
-        ", ".join(f"{part} {median(getattr(step.timings, part) for step in pointed):.2f}" for part in parts)
-        if pointed
-        else "-"
-    )
+    parts = ("screenshot", "pointing", "gating", "acting", "settling", "verifying", "total")
+    times = ", ".join(f"{part} {_spread([getattr(step.timings, part) for step in pointed])}" for part in parts)
+    overhead = _spread([step.timings.overhead for step in pointed])
     counts = [pointing_figures(episode) for episode in episodes]
     total = {key: sum(count[key] for count in counts) for key in ("pointed", "first", "done")}
     actions = sum(step.performed is not None and step.planned.kind not in {"finish", "give_up"} for step in steps)
     return [
-        f"median seconds a step that points: {times}",
+        f"milliseconds of a step that points, median (p95), n={len(pointed)}: {times}",
+        f"gate, settling and verification beyond the step's own picture and the page's own work: {overhead} ms",
         f"of {total['pointed']} targets the first point was right for {total['first']}, one in the end for {total['done']}; {actions} actions",
     ]
+
+
+def _spread(seconds: list[float]) -> str:
+    """Median and 95th percentile in milliseconds."""
+    if not seconds:
+        return "-"
+    ordered = sorted(seconds)
+    return f"{1000 * median(ordered):.0f} ({1000 * ordered[ceil(0.95 * len(ordered)) - 1]:.0f})"
 
 
 def main() -> None:

@@ -91,6 +91,10 @@ class Spent:
     acting: float = 0.0
     settling: float = 0.0
     verifying: float = 0.0
+    waiting: float = 0.0
+    """Part of the settling: for documents and what they fetch."""
+    picturing: float = 0.0
+    """Part of the verifying: the picture, which is the next step's own."""
 
 
 @dataclass
@@ -422,6 +426,7 @@ class Session:
             patience = patience.model_copy(update={"still": action.seconds, "fetch": action.seconds})
         settling = Settling(lambda: self.page, self._traffic, patience, since)
         await self._timed("settling", settling.run(), self._limit(action))
+        self.spent.waiting += settling.waited
         return await self._timed("verifying", self._verify(before), self.config.answer_timeout)
 
     async def _timed(self, part: str, work: Coroutine[Any, Any, T], limit: float) -> T:
@@ -472,7 +477,9 @@ class Session:
         if tab:
             await self.page.bring_to_front()
         await self._files.settled(self.config.patience.navigation)
+        start = monotonic()
         after = await self._picture()
+        self.spent.picturing += monotonic() - start
         near, anywhere = await self._compare(before, after)
         return Change(
             pixels_near=near, pixels=anywhere, url=self.page.url != before.url, tab=tab,

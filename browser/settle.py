@@ -4,7 +4,7 @@ At rest means: no document on its way, nothing fetched that the action began, no
 animation for `calm` milliseconds, and two frames drawn since. Endless animation and polling end at the bounds.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from playwright.async_api import Error as PlaywrightError
@@ -41,6 +41,8 @@ class Settling:
         self._page, self._traffic, self._patience, self._since = page, traffic, patience, since
         self._start = monotonic()
         self._loaded = False
+        self.waited = 0.0
+        """Seconds for documents and what they fetch: the page's own work, not ours."""
 
     async def run(self) -> None:
         """Returns when the page is at rest or the bound is reached."""
@@ -56,10 +58,10 @@ class Settling:
     async def _busy(self) -> bool:
         """Waits for one thing; whether to look again."""
         if self._traffic.pending("document", self._since):
-            await self._traffic.stirred(self._left())
+            await self._for_page(self._traffic.stirred(self._left()))
             return True
         if self._traffic.navigated(self._since) and not self._loaded:
-            await load(self._page(), min(self._patience.load, self._left()))
+            await self._for_page(load(self._page(), min(self._patience.load, self._left())))
             self._loaded = True
         page = self._page()
         rest = await quiet(page, self._patience.calm, self._left())
@@ -73,9 +75,15 @@ class Settling:
             await self._traffic.stirred(min(LEAVING, self._left()))
             return self._traffic.navigated(self._since)
         if self._traffic.pending("part", self._since) and monotonic() < self._start + self._patience.fetch:
-            await self._traffic.stirred(min(self._start + self._patience.fetch - monotonic(), self._left()))
+            limit = min(self._start + self._patience.fetch - monotonic(), self._left())
+            await self._for_page(self._traffic.stirred(limit))
             return True
         return False
+
+    async def _for_page(self, work: Awaitable[object]) -> None:
+        start = monotonic()
+        await work
+        self.waited += monotonic() - start
 
 
 async def quiet(page: Page, calm: float, limit: float, fresh: bool = True) -> bool | None:
