@@ -26,12 +26,19 @@ LIKE = 0.45
 """Likeness from which something may have been taken for the name."""
 ALONE = 6.0
 """How much a name that stands alone is preferred to one within a line."""
+PRESSED = 2.0
+"""How much a name is preferred that fills a link or a button to one in running text or a heading."""
+FITS = 3.5
+"""Times a name's area up to which a link or button around it is filled by it: their boxes are found loosely."""
 NEXT = 0.7
 """Heights of a line between two words at most that were found apart and belong together."""
 WHOLE = 0.75
 """Share of a label from which a name is all of it."""
 GAP = 1.6
 """Heights of a line between two words that do not belong together."""
+
+
+_PRESSED = [ROLES.index(role) for role in ("link", "button", "tab", "menuitem")]
 
 
 class Runs(NamedTuple):
@@ -43,6 +50,8 @@ class Runs(NamedTuple):
     """Numbers of their words."""
     alone: np.ndarray
     """(R,) how much of the part of the line it stands in each is: 1 when nothing else is written there."""
+    pressed: np.ndarray
+    """(R,) bool: fills a link or a button, as those within a sentence."""
 
 
 def runs_of(things: Things) -> Runs:
@@ -61,7 +70,37 @@ def runs_of(things: Things) -> Runs:
                     letters.append(text)
                     words.append(part[start : end + 1])
                     alone.append(len(text) / whole)
-    return Runs(letters, words, np.array(alone))
+    pressed = _filling(things, words)
+    return Runs(letters, words, np.where(pressed, 1.0, np.array(alone)), pressed)
+
+
+def _filling(things: Things, runs: list[list[int]]) -> np.ndarray:
+    """(R,) bool: the run is about all that is written on something to press."""
+    roles = things.flags[things.lines :, -len(ROLES) :].argmax(1).tolist()
+    rows = [things.lines + i for i, role in enumerate(roles) if role in _PRESSED]
+    if not rows or not runs:
+        return np.zeros(len(runs), bool)
+    others = things.boxes[rows].numpy()  # (E, 4)
+    own = np.array(
+        [
+            [
+                things.words[run[0]].box[0],
+                min(things.words[i].box[1] for i in run),
+                things.words[run[-1]].box[2],
+                max(things.words[i].box[3] for i in run),
+            ]
+            for run in runs
+        ]
+    )
+    x, y = (own[:, 0] + own[:, 2]) / 2, (own[:, 1] + own[:, 3]) / 2
+    u, v = (others[:, 0] + others[:, 2]) / 2, (others[:, 1] + others[:, 3]) / 2
+    area, size = ((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (own, others))
+    near = (np.abs(x[:, None] - u) < (own[:, 2] - own[:, 0])[:, None] / 2) & (
+        np.abs(y[:, None] - v) < (own[:, 3] - own[:, 1])[:, None] / 2
+    )
+    over = np.minimum(own[:, 2][:, None], others[:, 2]) - np.maximum(own[:, 0][:, None], others[:, 0])
+    covers = over > 0.8 * (own[:, 2] - own[:, 0])[:, None]
+    return (near & covers & (size < FITS * np.maximum(area[:, None], 1))).any(1)
 
 
 def _bare(word: str) -> str:
@@ -189,7 +228,7 @@ def settled(
     new[near & ~here] = 0
     others[taken] = 0
     shares = np.array([new[runs.words[run]].sum() + 0.02 for run in best]) * np.exp(
-        ALONE * (runs.alone[best] - runs.alone[best].max())
+        ALONE * (runs.alone[best] - runs.alone[best].max()) + PRESSED * runs.pressed[best]
     )
     alone = np.zeros(len(words), bool)
     for run in best[runs.alone[best] > WHOLE]:
@@ -222,7 +261,6 @@ def _controls(things: Things, elements: np.ndarray, near: np.ndarray, here: np.n
     return new
 
 
-_PRESSED = [ROLES.index(role) for role in ("link", "button", "tab", "menuitem")]
 _FILLED = [ROLES.index(role) for role in ("field", "select")]
 
 
