@@ -135,7 +135,7 @@ def test_models_and_doctor() -> None:
     assert "deixis-nano" in deixis("models").stdout
     done = deixis("doctor", "--json")
     checks = {check["name"]: check for check in json.loads(done.stdout)}
-    assert done.returncode == 0 and set(checks) == {"browser", "weights", "calibration"}
+    assert done.returncode == 0 and set(checks) == {"browser", "fonts", "weights", "calibration", "latency"}
     assert "25 of 25 clicks arrived" in checks["calibration"]["detail"]
 
 

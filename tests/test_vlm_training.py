@@ -17,6 +17,7 @@ from deixis.vlm.data import Parts
 from deixis.vlm.model import Nano
 from deixis.vlm.optim import orthogonal
 from deixis.vlm.pages import PageMaker
+from deixis.vlm.judge import SIGNS, Judge, fitted
 from deixis.vlm.pointer import Place, in_order, places_of
 from deixis.vlm.things import gathered
 from deixis.vlm.train import Stage, Trainer, take_over
@@ -145,9 +146,26 @@ def test_an_element_and_what_is_written_on_it_are_one_place() -> None:
             [("Save", (20.0, 20.0, 60.0, 36.0)), ("Help me", (200.0, 20.0, 260.0, 36.0))], [(10.0, 10.0, 70.0, 46.0)]
         )
     )
-    places = places_of(things, np.array([0.0, 0.0, 0.4]), np.array([0.3, 0.15, 0.15]), 0.9)
-    assert places[0].mass == pytest.approx(0.63) and places[0].box.x0 == 10
-    assert places[1].mass == pytest.approx(0.27) and places[1].box.x1 == 260  # both of its words
+    places = places_of(things, np.array([0.0, 0.0, 0.4]), np.array([0.3, 0.15, 0.15]))
+    assert places[0].mass == pytest.approx(0.7) and places[0].box.x0 == 10
+    assert places[1].mass == pytest.approx(0.3) and places[1].box.x1 == 260  # both of its words
+
+
+def test_a_judge_learns_what_speaks_against_an_answer() -> None:
+    """Not fitted it says what decoder and place say; fitted it trusts the sign that tells."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(600, len(SIGNS)))
+    there = rows[:, SIGNS.index("rarest")] > -0.5
+    hit = there & (rng.random(600) < 0.9)
+    new = Judge().requires_grad_(False)
+    known = 1 / (1 + np.exp(rows[:, 0])) / (1 + np.exp(-rows[:, 1]))
+    told = torch.sigmoid(new.confidence(torch.from_numpy(rows).float())).numpy()
+    assert told == pytest.approx(known, abs=1e-4)
+    judge = fitted(rows, there.astype(float), hit.astype(float))
+    after = torch.sigmoid(judge.confidence(torch.from_numpy(rows).float())).numpy()
+    assert after[there].mean() > 0.8 and after[~there].mean() < 0.2
+    again = fitted(rows, there.astype(float), hit.astype(float))
+    assert torch.equal(judge.outer.weight, again.outer.weight)
 
 
 def test_updates_of_matrices_are_orthogonal() -> None:

@@ -2,8 +2,8 @@
 
     python -m deixis.vlm.calibrate --screens DIR --weights FILE
 
-Asks for elements that are there and for names that are not (one in five), and fits the line that turns the model's
-summed probability into the rate of hits. The threshold of "found" is what all but one hit in twenty reach: a wrong
+Asks for elements that are there and for names that are not (one in five), and fits the judge of answers (`judge`) and the
+line that turns what it says into the rate of hits. The threshold of "found" is what all but one hit in twenty reach: a wrong
 point is caught by the gate and by verification more often than a lost target is found again. Both go into the metadata
 of the weights file.
 """
@@ -16,21 +16,27 @@ from random import Random
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from deixis.browser.types import Box, Screenshot
 from deixis.vlm import ask, checkpoint
+from deixis.vlm.judge import Judge, fitted
 from deixis.vlm.pointer import NanoPointer
 
 ABSENT = 0.2
+MEASURED = 3
+"""Every so many-th page is measured on, the others are fitted to."""
 
 
 class Asked(NamedTuple):
-    """Confidence (before any calibration) and whether a click there would have hit."""
+    """Confidence and whether a click there would have hit."""
 
     mass: float
     hit: bool
     there: bool = True
     """Whether it is on the screen at all."""
+    signs: tuple[float, ...] = ()
+    """What the judge goes by."""
 
 
 def questions(screens: list[Path], seed: int = 0) -> Iterator[tuple[Screenshot, list[ask.Ask]]]:
@@ -53,14 +59,20 @@ def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> list[Aske
     """What the pointer answers to questions about every screen."""
     found = []
     for shot, some in questions(screens, seed):
-        for question, answer in zip(some, pointer.point_many(shot, [q.text for q in some]), strict=True):
+        for question, answer in zip(some, pointer.weighed(pointer.look(shot), [q.text for q in some]), strict=True):
             wanted = question.boxes
             if question.ordinal:
                 wanted = (wanted[-1 if question.ordinal == ask.LAST else question.ordinal - 1],)
             boxes = [Box(x0=b[0], y0=b[1], x1=b[2], y1=b[3]) for b in wanted]
-            hit = answer.point is not None and any(box.contains(answer.point) for box in boxes)
-            found.append(Asked(answer.confidence, hit, bool(boxes)))
+            hit = bool(answer.places) and any(box.contains(answer.places[0].point) for box in boxes)
+            found.append(Asked(0.0, hit, bool(boxes), tuple(answer.signs)))
     return found
+
+
+def judged(items: list[Asked], by: Judge) -> list[Asked]:
+    """The same with what a judge says, before the line."""
+    said = torch.sigmoid(by.confidence(torch.tensor([item.signs for item in items]))).tolist()
+    return [item._replace(mass=mass) for item, mass in zip(items, said, strict=True)]
 
 
 def fit(items: list[Asked]) -> tuple[float, float]:
@@ -88,7 +100,7 @@ def threshold(items: list[Asked], kept: float = 0.95) -> float:
 
 def calibration_error(items: list[Asked], bins: int = 15) -> float:
     """Expected calibration error over bins of equal mass."""
-    ordered = sorted(items)
+    ordered = sorted((item.mass, item.hit) for item in items)
     parts = [part for part in np.array_split(np.array(ordered, dtype=float), bins) if len(part)]
     return float(sum(len(part) * abs(part[:, 0].mean() - part[:, 1].mean()) for part in parts) / len(ordered))
 
@@ -104,20 +116,27 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=checkpoint.embedded())
     args = parser.parse_args()
     pointer = NanoPointer(args.weights)
-    pointer.model.config = pointer.model.config.model_copy(update={"calibration": (1.0, 0.0)})
     files = sorted(args.screens.glob("*.json"))
     pages = sorted({page_of(file) for file in files})
-    fitted = set(pages[::2])
-    line = fit(asked(pointer, [file for file in files if page_of(file) in fitted]))
-    items = asked(pointer, [file for file in files if page_of(file) not in fitted])
-    after = apply(items, line)
+    kept = set(pages[::MEASURED])
+    learned = asked(pointer, [file for file in files if page_of(file) not in kept])
+    items = asked(pointer, [file for file in files if page_of(file) in kept])
+    was = pointer.model.judge
+    judge = fitted(
+        *(np.array(column, float) for column in zip(*((i.signs, i.there, i.hit) for i in learned), strict=True))
+    )
+    line = fit(judged(learned, judge))
+    after = apply(judged(items, judge), line)
     cut = threshold(after)
+    pointer.model.judge = judge
     config = pointer.model.config.model_copy(update={"calibration": line, "threshold": round(cut, 3)})
     checkpoint.save(pointer.model, config, args.weights)
     hits = sum(item.hit for item in items)
     print(f"n={len(items)} hits={hits} line={line[0]:.3f} {line[1]:.3f} threshold={cut:.2f}")
+    before = apply(judged(items, was), pointer.model.config.calibration)
     print(
-        f"expected calibration error {calibration_error(items):.3f} before, {calibration_error(after):.3f} after (fitted on every other page, measured on the rest)"
+        f"expected calibration error {calibration_error(before):.3f} before, {calibration_error(after):.3f} after "
+        f"(n={len(learned)} on other pages to fit to)"
     )
     for name, part in (
         ("hits", [i for i in after if i.hit]),

@@ -90,7 +90,7 @@ class DecoderConfig(_Config):
 class NanoConfig(_Config):
     """The whole model."""
 
-    format: int = 3
+    format: int = 4
     image: ImageConfig = ImageConfig()
     vit: VitConfig = VitConfig()
     connector: ConnectorConfig = ConnectorConfig()
@@ -100,4 +100,4 @@ class NanoConfig(_Config):
     threshold: float = 0.5
     """Confidence from which a target counts as found."""
     calibration: tuple[float, float] = (1.0, 0.0)
-    """Slope and intercept on the logit of the raw probability."""
+    """Slope and intercept on the logit of the judge."""

@@ -2,7 +2,7 @@
 
 Late fusion: the picture is turned into things once, whatever is asked. The encoder finds lines of text and elements,
 `reader` reads the lines, `symbols` says what drawings mean; every thing becomes a token, and the decoder relates the
-words of questions to them. Tensors only: pictures and pixels are the business of `pointer`.
+words of questions to them, and `judge` says how sure the answer is. Tensors only: pictures and pixels are the business of `pointer`.
 """
 
 import torch
@@ -12,6 +12,7 @@ from deixis.vlm.config import NanoConfig
 from deixis.vlm.connector import Connector, Maps
 from deixis.vlm.decoder import Answers, Asked, Decoder, Screen
 from deixis.vlm.image import Prepared
+from deixis.vlm.judge import Judge
 from deixis.vlm.reader import Strips
 from deixis.vlm.symbols import Symbols
 from deixis.vlm.vit import STRIDE, Stem, Vit
@@ -27,6 +28,7 @@ class Nano(nn.Module):
         self.stem, self.vit, self.connector = Stem(config.vit), Vit(config.vit), Connector(config)
         self.reader, self.symbols = Strips(config.reader), Symbols(config.symbols)
         self.decoder = Decoder(config)
+        self.judge = Judge()
 
     def see(self, page: Prepared, held: bool = False) -> Maps:
         """What is on a whole page, cell by cell (H, W, ...); the work is done once, whatever is asked of it afterwards.

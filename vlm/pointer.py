@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
-from deixis.vlm import ask, checkpoint, precision, questions, sight, spans
-from deixis.vlm.decoder import Answers, Screen, shares
+from deixis.vlm import ask, checkpoint, judge, precision, questions, sight, spans
+from deixis.vlm.decoder import Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
 from deixis.vlm.things import Things, gathered
@@ -30,8 +30,6 @@ AT_ONCE = 32
 """Questions in one pass of the decoder."""
 TOGETHER = 0.3
 """Share of the likeliest word's probability from which its neighbours belong to it."""
-SAID = 0.5
-"""How much of the doubt whether a target is there at all goes when its name is written out, alone."""
 NEAR = 24.0
 """CSS pixels to a line of text from a point that is asked to be read."""
 CROP = (336, 192)
@@ -45,9 +43,18 @@ class Place(NamedTuple):
     point: Point
     box: Box
     mass: float
-    """Probability that a click there hits, before calibration."""
+    """Probability that a click there hits; while places are chosen, the share of all that may be meant."""
     thing: int
     """Number of the element or line."""
+
+
+class Weighed(NamedTuple):
+    """An answer that has not been judged."""
+
+    places: list[Place]
+    """The likeliest first, with their shares of what may be meant."""
+    signs: list[float]
+    """What speaks for the first, `judge.SIGNS`."""
 
 
 class Kept(NamedTuple):
@@ -103,7 +110,7 @@ class NanoPointer:
         places = self._places(kept, [question])[0]
         if not places:
             return Reading(text="")
-        return _reading(kept.things, places[0].thing, self._calibrated(places[0].mass))
+        return _reading(kept.things, places[0].thing, places[0].mass)
 
     def read_at(self, screenshot: Screenshot, point: Point, confidence: float = 1.0) -> Reading:
         """The line of text at a point or next to it; its confidence is that of the letters times the given one."""
@@ -135,35 +142,50 @@ class NanoPointer:
             return Kept(key, things, self.model.decoder.screen(questions.tokens_of(things)), spans.runs_of(things))
 
     def _places(self, kept: Kept, targets: Sequence[str]) -> list[list[Place]]:
-        """For every target where it may be, the likeliest first."""
+        """For every target where it may be, the likeliest first, with the probability that a click there hits."""
+        weighed = self.weighed(kept, targets)
+        rows = torch.tensor([one.signs for one in weighed]).view(-1, len(judge.SIGNS))
+        slope, intercept = self.model.config.calibration
+        sure = torch.sigmoid(slope * self.model.judge.confidence(rows) + intercept).tolist()
+        return [_scaled(one.places, confidence) for one, confidence in zip(weighed, sure, strict=True)]
+
+    def weighed(self, kept: Kept, targets: Sequence[str]) -> list[Weighed]:
+        """For every target where it may be, and what speaks for that; no gradients."""
         if not kept.things.texts:
-            return [[] for _ in targets]
-        found: list[list[Place]] = []
+            return [Weighed([], [0.0] * len(judge.SIGNS)) for _ in targets]
+        found: list[Weighed] = []
         for first in range(0, len(targets), AT_ONCE):
-            some = list(targets[first : first + AT_ONCE])
-            counted = [ask.counted(target) for target in some]
-            said = [
-                one.rest if one and not says(kept.things, one.label) else target
-                for target, one in zip(some, counted, strict=True)
-            ]
-            numbers = [one.number if one and rest == one.rest else 0 for one, rest in zip(counted, said, strict=True)]
-            answers = self.answers(kept, said)
-            there = torch.sigmoid(-answers.absent).tolist()
-            things, words = (part.exp().numpy() for part in shares(answers, kept.screen.tokens, kept.things.lines))
-            for row, number in enumerate(numbers):
-                like = spans.likeness(said[row], kept.runs)
-                alone, written, sure = spans.settled(like, kept.runs, kept.things, things[row], words[row])
-                places = places_of(kept.things, alone, written, there[row] + (1 - there[row]) * SAID * sure)
-                found.append(in_order(places, number) if number else places[:CANDIDATES])
+            found += self._some(kept, targets[first : first + AT_ONCE])
         return found
 
-    def answers(self, kept: Kept, targets: Sequence[str]) -> Answers:
-        """What the model says of targets on a screen, before places are chosen; no gradients."""
+    def _some(self, kept: Kept, targets: Sequence[str]) -> list[Weighed]:
+        """The same for as many as one pass of the decoder takes."""
+        counted = [ask.counted(target) for target in targets]
+        said = [
+            one.rest if one and not says(kept.things, one.label) else target
+            for target, one in zip(targets, counted, strict=True)
+        ]
+        numbers = [one.number if one and rest == one.rest else 0 for one, rest in zip(counted, said, strict=True)]
+        asked = questions.asked(said, kept.things, self.model.config.decoder)
         with torch.inference_mode():
-            return self.model.answer(kept.screen, questions.asked(targets, kept.things, self.model.config.decoder))
+            answers = self.model.answer(kept.screen, asked)
+        things, words = (part.exp().numpy() for part in shares(answers, kept.screen.tokens, kept.things.lines))
+        found = []
+        for row, number in enumerate(numbers):
+            like = spans.likeness(said[row], kept.runs)
+            alone, written, sure = spans.settled(like, kept.runs, kept.things, things[row], words[row])
+            places = places_of(kept.things, alone, written)
+            places = in_order(places, number) if number else places[:CANDIDATES]
+            best = (places[0].thing, places[0].mass) if places else (-1, 0.0)
+            answer = judge.Answer(
+                said[row], best[0], (best[1], places[1].mass if len(places) > 1 else 0.0), float(answers.absent[row]),
+                float(like.max()) if len(like) else 0.0, sure, bool(number),
+            )  # fmt: skip
+            found.append(Weighed(places, judge.signs(answer, row, asked, kept.screen, kept.things)))
+        return found
 
     def _pointing(self, target: str, places: Sequence[Place], seconds: float) -> Pointing:
-        candidates = [Candidate(point=p.point, confidence=self._calibrated(p.mass)) for p in places]
+        candidates = [Candidate(point=p.point, confidence=p.mass) for p in places]
         if not candidates:
             return Pointing(target=target, point=None, confidence=0.0, found=False, seconds=seconds, model=self.name)
         first = candidates[0]
@@ -173,11 +195,11 @@ class NanoPointer:
             seconds=seconds, model=self.name,
         )  # fmt: skip
 
-    def _calibrated(self, mass: float) -> float:
-        """Raw probability -> estimated probability of a hit, by the line fitted on logits."""
-        slope, intercept = self.model.config.calibration
-        mass = min(max(mass, 1e-6), 1 - 1e-6)
-        return float(1 / (1 + np.exp(-(slope * np.log(mass / (1 - mass)) + intercept))))
+
+def _scaled(places: list[Place], confidence: float) -> list[Place]:
+    """The places with probabilities of a hit: the first's is the confidence, the others' go with their shares."""
+    first = max(places[0].mass, judge.LEAST) if places else 1.0
+    return [place._replace(mass=confidence * min(place.mass / first, 1.0)) for place in places]
 
 
 def says(things: Things, label: str) -> bool:
@@ -194,8 +216,8 @@ def _reading(things: Things, number: int, confidence: float) -> Reading:
     )
 
 
-def places_of(things: Things, elements: np.ndarray, words: np.ndarray, there: float) -> list[Place]:
-    """Probabilities of the things (T,) and of the words (W,) -> the likeliest places, best first.
+def places_of(things: Things, elements: np.ndarray, words: np.ndarray) -> list[Place]:
+    """Shares of the things (T,) and of the words (W,) -> the likeliest places, best first.
 
     Words that stand together are one place; so are an element and what is written on it.
     """
@@ -216,7 +238,7 @@ def places_of(things: Things, elements: np.ndarray, words: np.ndarray, there: fl
             point = place.point if place.thing < things.lines else merged[same].point
             merged[same] = merged[same]._replace(mass=merged[same].mass + place.mass, point=point)
     merged.sort(key=lambda place: -place.mass)
-    return [place._replace(mass=min(place.mass, 1.0) * there) for place in merged[:NAMESAKES]]
+    return [place._replace(mass=min(place.mass, 1.0)) for place in merged[:NAMESAKES]]
 
 
 def _place(box: Sequence[float], mass: float, thing: int) -> Place:
