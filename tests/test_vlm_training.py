@@ -14,10 +14,10 @@ from deixis.vlm import ask, questions
 from deixis.vlm.calibrate import Asked, apply, calibration_error, fit, threshold
 from deixis.vlm.config import ROLES
 from deixis.vlm.data import Parts
+from deixis.vlm.judge import SIGNS, Judge, fitted
 from deixis.vlm.model import Nano
 from deixis.vlm.optim import orthogonal
 from deixis.vlm.pages import PageMaker
-from deixis.vlm.judge import SIGNS, Judge, fitted
 from deixis.vlm.pointer import Place, in_order, places_of
 from deixis.vlm.things import gathered
 from deixis.vlm.train import Stage, Trainer, take_over
