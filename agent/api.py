@@ -24,6 +24,7 @@ from deixis.agent.loop import Limits, Loop
 from deixis.agent.planner import InstructionPlanner
 from deixis.agent.protocols import Planner, Pointer
 from deixis.agent.state import Episode, Outcome, Step, TaskState
+from deixis.agent.telemetry import Telemetry, available
 from deixis.browser.domains import Bounds, is_local
 from deixis.browser.errors import Blocked, BudgetSpent, DeixisError, PageUnreachable, SetupError, UsageError
 from deixis.browser.secrets import Secrets
@@ -82,6 +83,8 @@ class Run(Frozen):
     """Go on with the run that `out` holds, on the page where it stopped; what pages forget meanwhile is forgotten."""
     consent: Consent = Field(default=False, exclude=True)
     """To what pays, deletes, sends: always, never, or who is asked (`deixis.agent.consent`)."""
+    pause: Any = Field(default=None, exclude=True)
+    """A `Pause` (`deixis.agent.pause`): when to hand over to a person, and how."""
     answer: Any = Field(default=None, exclude=True)
     """What the answer has to be: a pydantic model, a JSON schema, or a file of one; None leaves it open."""
 
@@ -153,7 +156,7 @@ class Agent:
         episode.journal.hide = browser.secrets.masked
         await browser.start(episode.begin(planner))
         loop = Loop(planner, episode.pointer, browser, self.options.limits, episode.journal)
-        loop.on_step, loop.form = on_step, form
+        loop.on_step, loop.form, loop.pause = episode.heard_by(on_step), form, self.options.pause
         loop.consent = Consenting(self.options.consent, browser.secrets, getattr(planner, "users_words", False))
         outcome, reason = await loop.run(episode.state)
         if self.options.save_storage_state:
@@ -181,11 +184,25 @@ class _Episode:
     def __init__(self, goal: str, url: str, pointer: Pointer, journal: Journal, left: Left | None) -> None:
         self.state, self.left = left.state if left else TaskState(goal=goal), left
         self.url, self.pointer, self.journal = url, pointer, journal
+        self.spans = Telemetry() if available() else None
         self.started, self.clock = datetime.now(UTC).isoformat(timespec="seconds"), perf_counter()
         self.result: Episode | None = None
 
+    def heard_by(self, on_step: Callable[[Step], Any] | None) -> Callable[[Step], Any]:
+        """Who is told of each step: the caller, and whoever traces this program."""
+
+        def heard(step: Step) -> None:
+            if self.spans:
+                self.spans.step(step)
+            if on_step:
+                on_step(step)
+
+        return heard
+
     def begin(self, planner: Planner) -> str:
         """Writes the first line, or the one of a resumption, and says where to start."""
+        if self.spans:
+            self.spans.begin(self.state.goal, self.url, self.pointer.name)
         self.journal.memo = getattr(planner, "memo", dict)
         about = {
             "url": self.url,
@@ -213,6 +230,8 @@ class _Episode:
             task_id=self.journal.folder.name, model=self.pointer.name, weights_sha256=self.pointer.weights_sha256, url=self.url,
             outcome=outcome, reason=self.journal.hide(reason), state=self.state, seconds=perf_counter() - self.clock, started=self.started,
         )  # fmt: skip
+        if self.spans:
+            self.spans.end(self.result)
         self.journal.end(self.result)
 
     def fail(self, error: BaseException) -> None:

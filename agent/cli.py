@@ -1,4 +1,4 @@
-"""The command line: `deixis run | point | ask | show | replay | setup | models | doctor | serve | bench`.
+"""The command line: `deixis run | point | ask | show | replay | setup | models | doctor | serve | mcp | bench`.
 
 Standard output carries results only; progress and messages go to standard error. Exit status: 0 finished, 1 not
 finished or not found, 2 wrong arguments, 3 no browser or no weights, 130 interrupted. Heavy modules are loaded inside
@@ -25,6 +25,7 @@ from deixis.agent.options import size
 from deixis.agent.state import Episode, Outcome, Step
 from deixis.browser.actions import describe
 from deixis.browser.errors import DeixisError, SetupError, UsageError
+from deixis.browser.types import Screenshot
 
 app = typer.Typer(
     help="Web agents that act from what they see.",
@@ -135,6 +136,14 @@ def run(
     answer_schema: Annotated[
         Path | None, typer.Option("--schema", help="JSON schema that the answer has to fit.")
     ] = None,
+    cdp: Annotated[
+        str | None,
+        typer.Option(help="Work in a Chrome that runs already: http://127.0.0.1:9222, its debugging address."),
+    ] = None,
+    profile: Annotated[Path | None, typer.Option(help="Folder of a browser profile to work with.")] = None,
+    pause_for: Annotated[
+        list[str] | None, typer.Option(help="Hand over to you when this is on the screen, as a captcha; repeatable.")
+    ] = None,
     record: Annotated[Path | None, typer.Option(help="Where to write what was done as a script for --script.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
@@ -145,7 +154,8 @@ def run(
     from deixis.agent.run import Prepared
 
     given = {name: value for name, value in locals().items() if name in RunOptions.model_fields}
-    prepared = Prepared(RunOptions(**given), _asked if sys.stdin.isatty() and sys.stderr.isatty() else False)
+    person = sys.stdin.isatty() and sys.stderr.isatty()
+    prepared = Prepared(RunOptions(**given), _asked if person else False, _handed_over if person else None)
     try:
         episode = prepared.agent.run_sync(prepared.planner, prepared.url, on_step=progress())
     finally:
@@ -162,6 +172,13 @@ def _asked(risk: Risk) -> bool:
     """Asks the person at the terminal."""
     console.print()
     return typer.confirm(f"{risk.sentence} ({risk.url}). Do it?", default=False, err=True)
+
+
+def _handed_over(words: str, screenshot: Screenshot) -> None:
+    """Waits until the person at the terminal is done."""
+    console.print()
+    console.print(f"{words!r} is on the screen ({screenshot.url}): deal with it in the browser,", end=" ", markup=False)
+    console.input("then press Enter here. ")
 
 
 def progress() -> Callable[[Step], None]:
@@ -421,6 +438,32 @@ def doctor(model: Model = None, scale: Scale = 1.0, as_json: Json = False) -> No
             print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}")
     if not all(check.ok for check in checks):
         raise typer.Exit(3)
+
+
+@app.command()
+def mcp(
+    url: Annotated[str | None, typer.Option(help="Where to begin; its host is allowed.")] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Domain, with subdomains, that may be opened; '*' for all.")
+    ] = None,
+    model: Model = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Consent to what pays, deletes, sends.")] = False,
+    secret: Annotated[
+        list[str] | None, typer.Option(help="NAME=ENV[@DOMAIN]: <secret:NAME> is typed, and never shown.")
+    ] = None,
+    viewport: Viewport = "1280x720",
+    headed: Annotated[bool, typer.Option("--headed", help="Show the browser.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
+) -> None:
+    """Eyes and hands for other agents, over the Model Context Protocol on standard input and output."""
+    from deixis.agent.options import RunOptions
+
+    try:
+        from deixis.agent.mcp import Desk, server
+    except ImportError as error:
+        raise SetupError(f"the MCP server is not installed ({error.name}): pip install 'deixis[mcp]'") from error
+    given = {name: value for name, value in locals().items() if name in RunOptions.model_fields}
+    server(Desk(RunOptions(**given), consent=yes)).run("stdio")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from deixis.agent import ground
 from deixis.agent.consent import Consenting
 from deixis.agent.form import Form
+from deixis.agent.pause import Pause
 from deixis.agent.protocols import Browser, Planner, Pointer, Reader
 from deixis.agent.state import NOT_FOUND, Attempt, Outcome, Step, TaskState, Timings
 from deixis.browser.actions import (
@@ -95,6 +96,8 @@ class Loop:
         self.limits, self.recorder = limits, recorder
         self.on_step: Callable[[Step], Any] | None = None
         self.consent = Consenting()
+        self.pause: Pause | None = None
+        """When a person is needed."""
         self.form: Form | None = None
         """What the answer has to fit."""
         self._states: Counter[str] = Counter()
@@ -154,6 +157,8 @@ class Loop:
         """One round of the loop."""
         start = perf_counter()
         screenshot = await self.browser.look()
+        if self.pause:
+            screenshot = await self.pause.over(self.pointer, self.browser, screenshot)
         looked, self._url = perf_counter(), screenshot.url
         action = await asyncio.to_thread(self.planner.decide, state, screenshot)
         decided = perf_counter()

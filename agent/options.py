@@ -39,6 +39,9 @@ class RunOptions(Frozen):
     out: Path | None = None
     record: Path | None = None
     resume: bool = False
+    cdp: str | None = None
+    profile: Path | None = None
+    pause_for: list[str] | None = None
 
     @property
     def prices(self) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from deixis.agent.form import Form
 from deixis.agent.journal import left_by, read_journal
 from deixis.agent.loop import Limits
 from deixis.agent.options import RunOptions, size
+from deixis.agent.pause import HandOver, Pause
 from deixis.agent.planner import InstructionPlanner
 from deixis.agent.protocols import Planner
 from deixis.agent.replay import Recording, RememberingPointer, ReplayPlanner
@@ -27,8 +28,9 @@ PLANNERS = "deixis.planners"
 class Prepared:
     """An agent, its planner and where it begins; made before anything is started, so that wrong options cost nothing."""
 
-    def __init__(self, options: RunOptions, consent: Consent = False) -> None:
-        """consent: who is asked before something risky, where --yes does not answer."""
+    def __init__(self, options: RunOptions, consent: Consent = False, hand_over: HandOver | None = None) -> None:
+        """consent: who is asked before something risky, where --yes does not answer. hand_over: who deals with what
+        --pause-for names."""
         options = resumed(options) if options.resume else options
         if (options.task is None) == (options.script is None):
             raise UsageError("give either a task in words or --script FILE")
@@ -39,13 +41,23 @@ class Prepared:
         if not start:
             raise UsageError("--url is missing: where should the task begin?")
         self.url: str = start
-        self.agent = Agent(pointer, session, run_for(options, consent))
+        self.agent = Agent(
+            pointer, session, run_for(options, consent).model_copy(update={"pause": _pause(options, hand_over)})
+        )
 
     @property
     def report(self) -> Path | None:
         """The report, once there is one."""
         path = self.agent.folder / "report.html" if self.agent.folder else None
         return path if path and path.exists() else None
+
+
+def _pause(options: RunOptions, hand_over: HandOver | None) -> Pause | None:
+    if not options.pause_for:
+        return None
+    if hand_over is None:
+        raise UsageError("--pause-for hands over to a person: run it in a terminal, with --headed or --cdp")
+    return Pause(options.pause_for, hand_over)
 
 
 def resumed(options: RunOptions) -> RunOptions:
@@ -170,7 +182,7 @@ def session_for(options: RunOptions) -> Any:
     width, height = size(options.viewport)
     return SessionConfig(
         width=width, height=height, scale=options.scale, locale=options.locale, headed=options.headed,
-        storage_state=options.storage_state, allow=tuple(options.allow or ()), strict_network=options.strict_network,
+        storage_state=options.storage_state, cdp=options.cdp, profile=options.profile, allow=tuple(options.allow or ()), strict_network=options.strict_network,
         secrets=tuple(Secret.read(text, os.environ) for text in options.secret or []),
     )  # fmt: skip
 

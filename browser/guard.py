@@ -50,6 +50,10 @@ class Guard:
         self._devtools: CDPSession | None = None
         self._context_id = ""
         self._first_target = ""
+        self.shared = False
+        """Whether the context has tabs of a person's, which are left alone."""
+        self._own: dict[str, CDPSession] = {}
+        """Our tabs in a shared context, by the id of their target."""
         self._work: set[asyncio.Task[None]] = set()
 
     async def watch(self, browser: Browser) -> None:
@@ -64,9 +68,14 @@ class Guard:
         devtools = await context.new_cdp_session(first)
         info = (await devtools.send("Target.getTargetInfo"))["targetInfo"]
         self._context_id, self._first_target = info.get("browserContextId", ""), info["targetId"]
-        await devtools.detach()
         first.on("framenavigated", self._arrived)
-        context.on("page", lambda page: page.on("framenavigated", self._arrived))
+        if self.shared:
+            self._own[self._first_target] = devtools
+            await devtools.send("Network.setBypassServiceWorker", {"bypass": True})
+            first.on("popup", lambda page: self._spawn(self._share(context, page)))
+        else:
+            await devtools.detach()
+            context.on("page", lambda page: page.on("framenavigated", self._arrived))
         if self.strict:
             await context.add_init_script(NO_WAY_AROUND)
             await context.route_web_socket("**/*", self._socket)
@@ -114,7 +123,7 @@ class Guard:
                 await self._send("Fetch.continueRequest", event)
                 return
             target = await self._target(event["frameId"])
-            if target and self._context_id and target.get("browserContextId") != self._context_id:
+            if not await self._mine(event["frameId"], target):
                 await self._send("Fetch.continueRequest", event)
                 return
             await self._stop(event, document)
@@ -123,6 +132,32 @@ class Guard:
                 await self._close_empty(target)
         except PlaywrightError:
             return  # the tab or the browser went away in the middle
+
+    async def _share(self, context: BrowserContext, page: Page) -> None:
+        """A window that one of our tabs has opened is ours too."""
+        try:
+            devtools = await context.new_cdp_session(page)
+            info = (await devtools.send("Target.getTargetInfo"))["targetInfo"]
+        except PlaywrightError:
+            return  # closed meanwhile
+        self._own[info["targetId"]] = devtools
+        page.on("framenavigated", self._arrived)
+        page.on("popup", lambda other: self._spawn(self._share(context, other)))
+
+    async def _mine(self, frame: str, target: dict[str, Any] | None) -> bool:
+        """Whether what asks is in one of our tabs: all of a context of our own, else those we have opened."""
+        if not self.shared:
+            return not (target and self._context_id and target.get("browserContextId") != self._context_id)
+        if target:
+            return target["targetId"] in self._own or target.get("openerId") in self._own
+        for devtools in list(self._own.values()):
+            try:
+                tree = (await devtools.send("Page.getFrameTree"))["frameTree"]
+            except PlaywrightError:
+                continue  # that tab is closed
+            if frame in _frames(tree):
+                return True
+        return False
 
     @staticmethod
     def _bounded_part(url: str) -> bool:
@@ -177,6 +212,12 @@ class Guard:
             return
         self._note(Refusal(url=route.url, top=False))
         await route.close()
+
+
+def _frames(tree: dict[str, Any]) -> set[str]:
+    """Ids of a tab's frames."""
+    below: set[str] = set().union(*map(_frames, tree.get("childFrames", ())))
+    return {tree["frame"]["id"]} | below
 
 
 async def _emptied(page: Page) -> None:

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from playwright.async_api import Browser, Playwright
+from playwright.async_api import Browser, BrowserContext, Playwright
 from playwright.async_api import Error as PlaywrightError
 
 from deixis.browser.errors import SetupError
@@ -71,6 +72,38 @@ async def launch(
     except PlaywrightError as error:
         reason = error.message.strip().splitlines()[0]
         raise SetupError(f"the browser {str(path)!r} does not start ({reason}): {REMEDY}") from error
+
+
+async def attached(playwright: Playwright, address: str) -> Browser:
+    """A Chrome that runs already; SetupError when none answers."""
+    try:
+        return await playwright.chromium.connect_over_cdp(address)
+    except PlaywrightError as error:
+        reason = error.message.strip().splitlines()[0]
+        raise SetupError(
+            f"no Chrome answers at {address!r} ({reason}): start one with --remote-debugging-port=9222 and a --user-data-dir of its own"
+        ) from error
+
+
+async def with_profile(
+    playwright: Playwright, folder: Path, executable: str | Path | None, headed: bool, options: dict[str, Any]
+) -> BrowserContext:
+    """The context of a browser that was started with a profile; SetupError when it does not start, as while another uses it."""
+    path = find_browser(executable, playwright.chromium.executable_path)
+    try:
+        return await playwright.chromium.launch_persistent_context(
+            folder,
+            executable_path=path,
+            headless=not headed,
+            chromium_sandbox=not is_root(),
+            args=flags(headed),
+            **options,
+        )
+    except PlaywrightError as error:
+        reason = error.message.strip().splitlines()[0]
+        raise SetupError(
+            f"the browser does not start with the profile {str(folder)!r} ({reason}): close the one that uses it"
+        ) from error
 
 
 def install_commands() -> list[list[str]]:

@@ -27,10 +27,10 @@ from deixis.browser.compare import blank, changed
 from deixis.browser.dialogs import DialogOpened, Dialogs
 from deixis.browser.domains import Bounds
 from deixis.browser.downloads import Downloads
-from deixis.browser.errors import ActionError, BrowserDied, DeixisError, PageUnreachable, UsageError
+from deixis.browser.errors import ActionError, BrowserDied, DeixisError, PageUnreachable, SetupError, UsageError
 from deixis.browser.executor import Executor, points
 from deixis.browser.guard import Guard, resolver_rules
-from deixis.browser.launch import launch
+from deixis.browser.launch import attached, launch, with_profile
 from deixis.browser.mask import paint
 from deixis.browser.script import call, moved_on, source
 from deixis.browser.secrets import Secret, Secrets
@@ -54,6 +54,10 @@ class SessionConfig(Frozen):
     """Image pixels per CSS pixel (the device scale factor)."""
     locale: str | None = None
     headed: bool = False
+    cdp: str | None = None
+    """Debugging address of a Chrome that runs already, where a tab of ours is opened; its other tabs are left alone."""
+    profile: Path | None = None
+    """Folder of a browser profile to work with: its cookies and logins."""
     executable: Path | None = None
     """The browser's program; None finds one."""
     storage_state: Path | None = None
@@ -168,14 +172,8 @@ class Session:
 
     async def _open(self) -> None:
         self._check_viewport(self.config.width, self.config.height)
-        browser = self._browser or await self._launched()
-        if self.config.allow is not None:
-            bounds = Bounds.of(self.config.allow, self.config.home)
-            self._guard = Guard(bounds, self.config.strict_network, lambda _: self._traffic.give_up_tabs())
-            await self._guard.watch(browser)
-            self._stack.push_async_callback(self._guard.close)  # after the context: what it holds back is never let go
-        context = await browser.new_context(**self._context_options())
-        self._stack.push_async_callback(context.close)
+        self._check_places()
+        context = await self._context_of()
         await context.add_init_script(source())
         self._watch(context)
         context.on("page", self._adopt)
@@ -183,6 +181,52 @@ class Session:
         if self._guard:
             await self._guard.adopt(context, first)
         self._adopt(first)
+        if self.config.cdp:
+            self._stack.push_async_callback(first.close)
+            await first.set_viewport_size({"width": self.config.width, "height": self.config.height})
+
+    def _check_places(self) -> None:
+        """UsageError for options that exclude one another."""
+        if self.config.cdp and self.config.profile:
+            raise UsageError("--cdp works in a browser that runs, --profile starts one: give one of them")
+        if (self.config.cdp or self.config.profile) and self.config.storage_state:
+            raise UsageError("a running browser and a profile have cookies of their own: leave out --storage-state")
+
+    async def _context_of(self) -> BrowserContext:
+        """Where our tab opens: a context of its own, that of a profile, or that of a Chrome that runs already."""
+        if self.config.cdp:
+            playwright = await self._stack.enter_async_context(async_playwright())
+            browser = await attached(playwright, self.config.cdp)
+            self._stack.push_async_callback(browser.close)  # only lets go of it
+            await self._bound(browser)
+            return browser.contexts[0] if browser.contexts else await browser.new_context()
+        if self.config.profile:
+            return await self._with_profile(self.config.profile)
+        browser = self._browser or await self._launched()
+        await self._bound(browser)
+        context = await browser.new_context(**self._context_options())
+        self._stack.push_async_callback(context.close)
+        return context
+
+    async def _with_profile(self, folder: Path) -> BrowserContext:
+        playwright = await self._stack.enter_async_context(async_playwright())
+        options = {name: value for name, value in self._context_options().items() if name != "storage_state"}
+        context = await with_profile(playwright, folder, self.config.executable, self.config.headed, options)
+        await self._bound(context.browser)
+        self._stack.push_async_callback(context.close)
+        return context
+
+    async def _bound(self, browser: Browser | None) -> None:
+        """Sets the guard, before a tab of ours opens; it goes after the context, so that nothing it holds back is let go."""
+        if self.config.allow is None:
+            return
+        if browser is None:
+            raise SetupError("this version of Playwright cannot bound a profile: update it, or leave out --profile")
+        bounds = Bounds.of(self.config.allow, self.config.home)
+        self._guard = Guard(bounds, self.config.strict_network, lambda _: self._traffic.give_up_tabs())
+        self._guard.shared = bool(self.config.cdp)
+        await self._guard.watch(browser)
+        self._stack.push_async_callback(self._guard.close)
 
     async def _launched(self) -> Browser:
         playwright = await self._stack.enter_async_context(async_playwright())
