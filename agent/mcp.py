@@ -174,7 +174,7 @@ class Desk:
 
     # ---- the tools: their names and docstrings are what a client sees ----
 
-    async def look(self) -> list[Any]:
+    async def look(self) -> list[Image | str]:
         """A picture of the page as it is now, with its address, title and any open dialog."""
         async with self._turn:
             try:
@@ -285,7 +285,7 @@ def server(desk: Desk) -> MCPServer:
 
     made: MCPServer = MCPServer("deixis", instructions=INSTRUCTIONS, version=version("deixis"), lifespan=lifespan)
     for name in TOOLS:
-        made.tool()(getattr(desk, name))
+        made.tool(structured_output=False if name == "look" else None)(getattr(desk, name))
     return made
 
 

@@ -1,7 +1,6 @@
 """`deixis mcp` as another agent uses it: a real process, the official client, a real page."""
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,8 +51,8 @@ def test_another_agent_sees_and_acts(tmp_path: Path) -> None:
     assert _failed(told["absent"]) and "not on the screen" in text_of(told["absent"])
     assert _failed(told["elsewhere"]) and "example.com" in text_of(told["elsewhere"])
     assert '"outcome": "finished"' in told["run"]
-    lines = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
-    assert sum("planned" in line for line in lines) >= 6 and (tmp_path / "run" / "report.html").is_file()
+    lines = (tmp_path / "run" / "journal.jsonl").read_text().splitlines()
+    assert sum('"planned"' in line for line in lines) >= 6 and (tmp_path / "run" / "report.html").is_file()
 
 
 def _failed(result: Any) -> bool:
