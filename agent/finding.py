@@ -30,6 +30,8 @@ PLAIN = 6.0
 """Deviation of grey below which a crop has no looks of its own, and is looked for with its surroundings."""
 PEAKS = 24
 """Places that are looked at closely; as many equal rows are told apart."""
+FULL = 1_500_000
+"""Pixels of a picture that is searched at its full size."""
 WORTH = 0.35
 """Correlation at half size from which a place is: thin letters that moved by an odd pixel correlate badly there."""
 
@@ -143,16 +145,17 @@ def _difference(one: Grey, other: Grey) -> float:
 
 
 def _peaks(crop: Grey, now: Grey) -> Iterator[tuple[int, int]]:
-    """(x, y) of the places that correlate best, found on pictures of half the size."""
-    small, field = _half(crop), _half(now)
+    """(x, y) of the places that correlate best; on large pictures found at half their size."""
+    by = 1 if now.size <= FULL else 2
+    small, field = (crop, now) if by == 1 else (_half(crop), _half(now))
     if small.shape[0] > field.shape[0] or small.shape[1] > field.shape[1] or min(small.shape) < 2:
         return
     scores = correlation(small, field)
     for _ in range(PEAKS):
         y, x = np.unravel_index(int(scores.argmax()), scores.shape)
-        if scores[y, x] < WORTH:
+        if scores[y, x] < (ALIKE if by == 1 else WORTH):
             return
-        yield int(x) * 2, int(y) * 2
+        yield int(x) * by, int(y) * by
         scores[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5] = -1
 
 
