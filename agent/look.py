@@ -94,11 +94,12 @@ class Look:
         """The action carried out, tried again until the bound while its target is not there."""
         from deixis.browser.session import Session
 
-        pointer = await asyncio.to_thread(load_pointer, self.model) if _named(self.model) else self.model
+        model = self.model
+        pointer = await asyncio.to_thread(load_pointer, model) if model is None or isinstance(model, str) else model
         session = Session.attach(self.page)
         try:
             nobody = _Nobody()
-            loop = Loop(nobody, pointer, session, Limits(), nobody)  # type: ignore[arg-type]
+            loop = Loop(nobody, pointer, session, Limits(), nobody)
             loop.consent = Consenting(True)  # who wrote the test wanted it
             return await self._until(loop, action, colour)
         finally:
@@ -131,10 +132,6 @@ class Look:
         if colour is None or place is None or shows(await loop.browser.look(), place, colour):
             return None
         return f"{done.pointing.target if done.pointing else 'it'!r} is there, but nothing about it is {colour}"
-
-
-def _named(model: str | Pointer | None) -> bool:
-    return model is None or isinstance(model, str)
 
 
 def _wrong(action: Action, done: Done) -> str | None:

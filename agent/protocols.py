@@ -44,7 +44,8 @@ class Spent(Protocol):
 class Browser(Protocol):
     """One browser context: looks, acts, and says what is at a point and what an action changed."""
 
-    downloads: Path | None
+    @property
+    def downloads(self) -> Path | None: ...
 
     @property
     def spent(self) -> Spent: ...

@@ -144,7 +144,7 @@ class VlmPlanner:
         """Pixels of the model's frame -> CSS pixels."""
         if self.family.frame is None:
             raise OutputError("targets are named in words")
-        pair = [said.get("x"), said.get("y")] if isinstance(said, dict) else said
+        pair: Any = [said.get("x"), said.get("y")] if isinstance(said, dict) else said
         try:
             x, y = (float(number) for number in pair)
         except (TypeError, ValueError):

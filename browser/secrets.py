@@ -110,8 +110,7 @@ class Secrets:
         text = secret.text(self._clock)
         if text not in self._values:
             self._keep(text, secret.name)
-            self._names: dict[str, str] = {}
-        self._pattern = self._compiled()
+            self._pattern = self._compiled()
         self.typed = True
         return text
 
