@@ -144,11 +144,7 @@ class VlmPlanner:
         """Pixels of the model's frame -> CSS pixels."""
         if self.family.frame is None:
             raise OutputError("targets are named in words")
-<<<<<<< HEAD
         pair: Any = [said.get("x"), said.get("y")] if isinstance(said, dict) else said
-=======
-        pair: list[Any] = [said.get("x"), said.get("y")] if isinstance(said, dict) else said
->>>>>>> 04fa3e1 (Secrets are searched for byte by byte in what a run writes, and in its pictures)
         try:
             x, y = (float(number) for number in pair)
         except (TypeError, ValueError):
