@@ -116,9 +116,19 @@ def _text(value: Any) -> str:
 def each_row(
     text: str, variables: Mapping[str, str], clauses: Callable[[str, Mapping[str, str]], list[Clause]]
 ) -> list[Clause] | None:
-    """`for each row in FILE: ...` as clauses, once for every row; None for other texts."""
+    """`for each row in FILE: ...` as clauses, once for every row; what comes after a `;` is done once. None for other texts."""
     match = EACH.match(text.strip())
     if match is None:
         return None
     name = re.sub(r"\{(\w+)\}", lambda m: variables.get(m[1], m[0]), match["file"]).strip(" '\"")
-    return [clause for row in rows_of(name) for clause in clauses(match["rest"], {**variables, **row})]
+    body, after = _ended(match["rest"])
+    done = [clause for row in rows_of(name) for clause in clauses(body, {**variables, **row})]
+    return done + (clauses(after, variables) if after else [])
+
+
+def _ended(text: str) -> tuple[str, str]:
+    """What is done for each row, and what afterwards: a `;` outside quotes ends the former."""
+    parts = re.match(r"((?:[^;'\"]|'[^']*'|\"[^\"]*\"|['\"])*?);(.*)$", text, re.S)
+    if parts is None:
+        return text, ""
+    return parts[1], re.sub(r"^\s*(?:and )?(?:then|afterwards|finally)[ ,]+", "", parts[2], flags=re.I).strip()

@@ -45,6 +45,7 @@ SETTLED = Check | Drag | Hover | Select | Type
 EXPECT_SECONDS = 4.0
 LEGIBLE = 0.6
 """Confidence in the letters from which a text read from pixels is taken; below, the page is asked too."""
+TABLE_OF = "the table of "
 MAX_FAULTS = 2
 """Answers that do not fit the schema before the task has failed."""
 MAX_BLOCKED = 20
@@ -283,12 +284,12 @@ class Loop:
     # what only looks
 
     async def _read(self, action: Read, screenshot: Screenshot, done: Done) -> None:
+        if action.table:
+            await self._read_table(action, screenshot, done)
+            return
         found = await self._located(action.question, screenshot, done)
         if not found.found or found.point is None:
             done.error = not_found(action.question, found)
-            return
-        if action.table:
-            await self._read_table(action, found.point, done)
             return
         reading = await self._seen(screenshot, found.point, done)
         if reading is None or reading.confidence < LEGIBLE:
@@ -298,14 +299,19 @@ class Loop:
             return
         done.reading, done.performed = reading, action
 
-    async def _read_table(self, action: Read, point: Point, done: Done) -> None:
-        reading = await self.browser.read_table(point) if self.limits.gate else None
-        if reading is None or not reading.text:
-            done.error = (
-                f"there is no table at {action.question!r}" if reading else "tables are read with the gate only"
-            )
+    async def _read_table(self, action: Read, screenshot: Screenshot, done: Done) -> None:
+        """Looks for the table itself, then for what it is called: a heading over it, or the head of a column."""
+        if not self.limits.gate:
+            done.error = "tables are read with the gate only"
             return
-        done.reading, done.performed = reading, action
+        for words in dict.fromkeys([action.question, action.question.removeprefix(TABLE_OF)]):
+            found = await self._located(words, screenshot, done)
+            reading = await self.browser.read_table(found.point) if found.found and found.point else None
+            if reading and reading.text:
+                done.reading, done.performed, done.error = reading, action, None
+                return
+            nothing = f"there is no table at {words!r}" if reading else not_found(action.question, found)
+            done.error = done.error or nothing
 
     async def _seen(self, screenshot: Screenshot, point: Point, done: Done) -> Reading | None:
         """The line of text at a point, from the pixels; None when there is none, or nobody who can read."""

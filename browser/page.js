@@ -413,9 +413,18 @@
   };
 
   // The table, grid or list of definitions at the point: rows of texts, the header first; null where there is none.
+  const TABLE = "table, [role=table], [role=grid], [role=treegrid]";
+  const BELOW = 300; // CSS pixels from a heading to its table
+
+  const tableBelow = (x, y) => [...document.querySelectorAll(TABLE)]
+    .map((one) => ({ one, box: one.getBoundingClientRect() }))
+    .filter(({ box }) => box.width > 0 && box.top > y && box.top - y < BELOW && box.right > x - BELOW && box.left < x + BELOW)
+    .sort((a, b) => a.box.top - b.box.top)[0]?.one;
+
   const table = ({ x, y }) => {
     let element = deepest(x, y);
-    while (element && !element.matches("table, [role=table], [role=grid], [role=treegrid]")) element = parent(element);
+    while (element && !element.matches(TABLE)) element = parent(element);
+    element = element || tableBelow(x, y); // what was pointed at is its heading
     if (!element) return null;
     const rows = element.localName === "table" ? [...element.rows] : [...element.querySelectorAll("[role=row]")];
     const cells = (row) => [...(row.cells || row.querySelectorAll("[role=cell], [role=gridcell], [role=columnheader], [role=rowheader]"))];
