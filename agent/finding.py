@@ -22,10 +22,14 @@ LARGEST = (420.0, 160.0)
 """CSS pixels of an element that is looked for as a whole."""
 AROUND = (260.0, 40.0)
 """CSS pixels to each side of what is looked for with its surroundings."""
-ROW, COLUMN = (260.0, 4.0), (12.0, 40.0)
-"""CSS pixels to each side that tell one of several equal things from the others: its row, and the label above it."""
+NEAR, ROW, COLUMN = (140.0, 4.0), (600.0, 4.0), (12.0, 40.0)
+"""CSS pixels to each side that tell one of several equal things from the others: its label, its row, what is above it."""
 SAME, ALIKE, HASH = 5.0, 0.9, 14
 """Mean difference (of 255) of what has not changed; least correlation, and most different bits of 64, of what has moved."""
+BESIDE = ((NEAR, 0.97), (ROW, 0.9))
+"""Least correlation of what is beside a thing that is still the same."""
+SHARP = 8
+"""Power of a correlation: surroundings that are the same count for more than several that are only alike."""
 PLAIN = 6.0
 """Deviation of grey below which a crop has no looks of its own, and is looked for with its surroundings."""
 PEAKS = 24
@@ -82,7 +86,7 @@ def find(old: Remembered, png: bytes, scale: float) -> Match | None:
     crop = cut.of(before)
     if min(crop.shape) < 4:
         return None
-    if _unmoved(cut, before, now):
+    if _unmoved(cut, before, now, scale):
         return Match(old.point, "same", 1.0)
     if crop.std() < PLAIN:
         cut = _grown(cut, before.shape, scale)
@@ -95,7 +99,7 @@ def find(old: Remembered, png: bytes, scale: float) -> Match | None:
 def _best(old: Remembered, cut: Cut, before: Grey, now: Grey) -> Match | None:
     """The best of the places that correlate, judged by looks, surroundings and how far it went."""
     scale, crop = old.scale, cut.of(before)
-    beside, above = (_grown(cut, before.shape, scale, by) for by in (ROW, COLUMN))
+    places = [_grown(cut, before.shape, scale, by) for by in (NEAR, ROW, COLUMN)]
     found: list[tuple[float, float, int, int]] = []
     for x, y in _peaks(crop, now):
         x, y, score = _refined(crop, now, x, y)
@@ -103,13 +107,13 @@ def _best(old: Remembered, cut: Cut, before: Grey, now: Grey) -> Match | None:
         if score < ALIKE or bits(crop, there) > HASH:
             continue
         far = float(np.hypot(x - cut.x0, y - cut.y0)) / max(now.shape)
-        around = sum(_surroundings(before, now, cut, wide, x, y) for wide in (beside, above)) / 2
+        around = sum(_surroundings(before, now, cut, wide, x, y) ** SHARP for wide in places) / len(places)
         found.append((score + around - 0.05 * far, score, x, y))
     if not found:
         return None
     _, score, x, y = max(found)
     point = Point(x=old.point.x + (x - cut.x0) / scale, y=old.point.y + (y - cut.y0) / scale)
-    return Match(point, "moved", score)
+    return Match(point, "same" if (x, y) == (cut.x0, cut.y0) else "moved", score)
 
 
 def _cut(old: Remembered, shape: tuple[int, ...]) -> Cut:
@@ -131,13 +135,17 @@ def _grown(cut: Cut, shape: tuple[int, ...], scale: float, by: tuple[float, floa
     return _inside(Cut(cut.x0 - x, cut.y0 - y, cut.x1 + x, cut.y1 + y), shape)
 
 
-def _unmoved(cut: Cut, before: Grey, now: Grey) -> bool:
-    """Whether it is where it was: its own pixels, and, of what has no looks, those around it."""
+def _unmoved(cut: Cut, before: Grey, now: Grey, scale: float) -> bool:
+    """Whether it is where it was, and so is what stands beside it: equal things may have changed places."""
     if before.shape != now.shape or _difference(cut.of(before), cut.of(now)) > SAME:
         return False
-    wide = _grown(cut, before.shape, 1.0)
-    plain = cut.of(before).std() < PLAIN
-    return _difference(wide.of(before), wide.of(now)) <= (SAME if plain else 4 * SAME)
+    return all(_still(before, now, cut, _grown(cut, before.shape, scale, by), least) for by, least in BESIDE)
+
+
+def _still(before: Grey, now: Grey, cut: Cut, wide: Cut, least: float) -> bool:
+    if _difference(wide.of(before), wide.of(now)) < 0.2:
+        return True
+    return _surroundings(before, now, cut, wide, cut.x0, cut.y0) >= least
 
 
 def _difference(one: Grey, other: Grey) -> float:

@@ -126,8 +126,10 @@ class Guard:
             if not await self._mine(event["frameId"], target):
                 await self._send("Fetch.continueRequest", event)
                 return
+            self._note(
+                Refusal(url=url, top=document and target is not None)
+            )  # also if the page has tried again meanwhile
             await self._stop(event, document)
-            self._note(Refusal(url=url, top=document and target is not None))
             if target and document:
                 await self._close_empty(target)
         except PlaywrightError:
