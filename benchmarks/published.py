@@ -185,10 +185,12 @@ def screenspot_pro(source: Source) -> None:
 def _screenspot_pro_item(source: Source, entry: dict[str, Any]) -> Item:
     path = source.folder / "images" / entry["img_filename"]
     shown = measured(path)
-    if list(entry["img_size"]) != [shown["width"], shown["height"]]:
-        raise ValueError(f"img_size is {entry['img_size']}, the picture {shown['width']}x{shown['height']}")
+    # Corners are in pixels of img_size, as they are scored; a copy of the picture may be smaller.
+    across, down = shown["width"] / entry["img_size"][0], shown["height"] / entry["img_size"][1]
+    x0, y0, x1, y1 = entry["bbox"]
+    box = Box(x0=x0 * across, y0=y0 * down, x1=x1 * across, y1=y1 * down)
     return Item(
-        id=entry["id"], instruction=entry["instruction"], box=corners(entry["bbox"]), kind=entry["ui_type"], family=entry["group"],
+        id=entry["id"], instruction=entry["instruction"], box=box, kind=entry["ui_type"], family=entry["group"],
         tags=(f"{entry['group']} {entry['ui_type']}", entry["application"], entry["platform"]), **shown,
     )  # fmt: skip
 

@@ -130,7 +130,7 @@ def test_screenspot_pro(here: Path, bench: Any) -> None:
     }  # fmt: skip
     rows = [("1", "run", "icon"), ("2", "stop", "text"), ("3", "absent", "icon")]
     put(here / "annotations" / "vscode_macos.json", [entry | {"id": i, "instruction": name, "ui_type": kind} for i, name, kind in rows] + [
-        entry | {"id": "4", "instruction": "other", "ui_type": "icon", "img_size": [800, 400]},
+        entry | {"id": "4", "instruction": "other", "ui_type": "icon", "img_size": [800, 400], "bbox": [900, 50, 920, 60]},
     ])  # fmt: skip
     assert recognised(here).name == "screenspot-pro"
     summary = bench(here, FixedPointer({"run": at(110, 55), "stop": at(121, 55)}))
@@ -140,7 +140,7 @@ def test_screenspot_pro(here: Path, bench: Any) -> None:
         and summary["published"]["Dev"]["n"] == 3
     )
     assert (
-        summary["broken"][0]["where"] == "entry 3 of vscode_macos.json" and "img_size" in summary["broken"][0]["reason"]
+        summary["broken"][0]["where"] == "entry 3 of vscode_macos.json" and "outside" in summary["broken"][0]["reason"]
     )
 
 
