@@ -9,6 +9,9 @@ HTML files are opened. Protocols differ, so a score must name its own:
                 in the page; success is raw reward > 0
     native      the same 125 tasks with the pages' own time limits: the reward decays, so the score counts speed
 
+Pages are laid out by the window, not by the 160x210 pixels that a task takes up: in a window of just these a dialog's cross
+lies outside. So the window is wider in all three, and beside the task a picture shows the page's grey ground.
+
 Knows no agent.
 """
 
@@ -125,7 +128,7 @@ class Rules(Frozen):
 
 
 RULES = {
-    "pix2act": Rules(name="pix2act", steps=29, time=NEVER, blank=False, width=160, height=210, scale=3),
+    "pix2act": Rules(name="pix2act", steps=29, time=NEVER, blank=False, width=332, height=214, scale=3),
     "browsergym": Rules(name="browsergym", steps=10, time=1_000_000, blank=True, width=332, height=214, scale=3),
     "native": Rules(name="native", steps=10, time=0, blank=False, width=332, height=214, scale=3),
 }
