@@ -2,10 +2,11 @@
 
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 from deixis.browser.types import Point, Screenshot
 
@@ -25,15 +26,22 @@ def changed(before: Screenshot, after: Screenshot, points: Sequence[Point] = ())
     return near >= FEW_NEAR, int(different.sum()) >= FEW
 
 
-def pixels(png: bytes) -> NDArray[np.int16]:
-    """The picture as numbers, height x width x 3."""
+@lru_cache(maxsize=2)
+def _opened(png: bytes) -> Image.Image:
+    """The picture in RGB; the last two are kept, since what is after one action is before the next."""
     with Image.open(io.BytesIO(png)) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.int16)
+        return image.convert("RGB")
 
 
 def _different(before: bytes, after: bytes) -> NDArray[np.bool_]:
-    difference = np.abs(pixels(before) - pixels(after)) > NOTICEABLE
-    return np.asarray(difference.any(axis=2))
+    """(height, width) where a channel differs noticeably; only the part that differs at all is looked at."""
+    difference = ImageChops.difference(_opened(before), _opened(after))
+    mask = np.zeros((difference.height, difference.width), dtype=np.bool_)
+    box = difference.getbbox()
+    if box:
+        left, top, right, bottom = box
+        mask[top:bottom, left:right] = (np.asarray(difference.crop(box)) > NOTICEABLE).any(axis=2)
+    return mask
 
 
 def _around(mask: NDArray[np.bool_], point: Point, scale: float) -> NDArray[np.bool_]:
