@@ -279,7 +279,7 @@ async def test_a_widget_is_worked(
     assert (await session.look()).scale == scale
     assert not await session.page.evaluate("solved()")
     await SOLUTIONS[name](Hand(session, files))
-    await session.page.wait_for_function("solved()", timeout=3000)
+    await session.page.wait_for_function("solved()", timeout=15_000)
 
 
 async def test_the_gate_knows_what_listens_and_what_does_not(sessions: dict[float, Session], widgets_url: str) -> None:
