@@ -194,9 +194,13 @@ async def drag_items(hand: Hand) -> None:
 
 
 async def insert(hand: Hand, items: list[Element], now: int, then: int, across: bool = False) -> None:
-    """Drags an item of jQuery's sortable list past the middle of the place it is to take."""
-    end, sign = items[then].centre, 1 if then > now else -1
-    await hand.drag(items[now].centre, moved(end, 6 * sign if across else 0, 0 if across else 6 * sign))
+    """Drags an item of jQuery's sortable list past the middle of the place it is to take.
+
+    In a grid it goes along its row first: straight, it would push others aside on its way, and they would not come back.
+    """
+    start, sign = items[now].centre, 1 if then > now else -1
+    end = moved(items[then].centre, 6 * sign if across else 0, 0 if across else 6 * sign)
+    await hand.drag(start, end, (Point(x=end.x, y=start.y),) if across else ())
 
 
 @solves("drag-sort-numbers")
