@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from deixis.vlm import connector, finder, reader, symbols
+from deixis.vlm import connector, edges, finder, reader, symbols
 from deixis.vlm.finder import Element
 from deixis.vlm.image import prepare
 from deixis.vlm.model import Nano
@@ -28,7 +28,7 @@ def look(model: Nano, picture: Image.Image, css: Image.Image) -> Sighted:
         maps = model.see(prepare(css, model.config.image))
         scale = picture.width / css.width
         found = read(model, picture, finder.lines(maps), scale)
-        elements = finder.elements(maps)
+        elements = edges.settled(finder.elements(maps), np.asarray(css.convert("RGB")))
         lines = torch.tensor([line.box for line in found]).view(-1, 4)
         drawn = draw(model, picture, elements, lines, scale)
         boxes = torch.cat([lines, torch.tensor([element.box for element in elements]).view(-1, 4)])
