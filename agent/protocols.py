@@ -39,6 +39,10 @@ class Spent(Protocol):
     acting: float
     settling: float
     verifying: float
+    waiting: float
+    """Part of the settling: the page's own work."""
+    picturing: float
+    """Part of the verifying: the picture."""
 
 
 class Browser(Protocol):

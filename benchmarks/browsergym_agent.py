@@ -133,9 +133,10 @@ class _Seen:
 
     def __init__(self) -> None:
         self.observed: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self.wanted: queue.Queue[str] = queue.Queue()
+        self.wanted: queue.Queue[str | None] = queue.Queue()
+        """Code of actions; None when the loop broke down."""
         self._shot: Screenshot | None = None
-        self.acting = self.settling = self.verifying = 0.0
+        self.acting = self.settling = self.verifying = self.waiting = self.picturing = 0.0
 
     @property
     def spent(self) -> "_Seen":
@@ -222,18 +223,19 @@ class GymAgent:
             wanted = self._seen.wanted.get(timeout=LONGEST)
         except queue.Empty:
             return None, {"think": f"no action in {LONGEST:g} seconds"}
-        return wanted, {"think": ""}
+        return wanted, {"think": "" if wanted is not None else "the agent broke down: its error is on standard error"}
 
     def _work(self, seen: _Seen, goal: str) -> None:
         """Runs the loop until it ends, and tells the environment how."""
+        answer: str | None = None
         try:
             answer = asyncio.run(self._run(seen, goal))
         except _Ended:
             return
         except DeixisError as error:
-            seen.wanted.put(f"report_infeasible({str(error)!r})")
-            return
-        seen.wanted.put(answer)
+            answer = f"report_infeasible({str(error)!r})"
+        finally:
+            seen.wanted.put(answer)
 
     async def _run(self, seen: _Seen, goal: str) -> str:
         planner = self._plan(goal)
