@@ -34,7 +34,7 @@ from deixis.browser.launch import attached, launch, with_profile
 from deixis.browser.mask import paint
 from deixis.browser.script import call, moved_on, source
 from deixis.browser.secrets import Secret, Secrets
-from deixis.browser.settle import Patience, Settling, quiet
+from deixis.browser.settle import Patience, Settling, quiet, stop_late
 from deixis.browser.tabs import Tab, Tabs, Traffic
 from deixis.browser.types import Change, Frozen, Hit, Point, Reading, Screenshot, png_size
 
@@ -486,7 +486,14 @@ class Session:
         return self.config.answer_timeout + extra
 
     async def _race(self, work: Coroutine[Any, Any, T], limit: float | None = None) -> T:
-        return await self._dialogs.race(work, limit or self.config.answer_timeout)
+        """The result of work with the page; what is on its way for too long is stopped, with half of the patience left to answer."""
+        limit = limit or self.config.answer_timeout
+        late = limit - self.config.answer_timeout / 2
+        stopping = asyncio.ensure_future(stop_late(lambda: self.page, self._traffic, late))
+        try:
+            return await self._dialogs.race(work, limit)
+        finally:
+            stopping.cancel()
 
     # ---- verifying ----
 

@@ -4,6 +4,7 @@ At rest means: no document on its way, nothing fetched that the action began, no
 animation for `calm` milliseconds, and two frames drawn since. Endless animation and polling end at the bounds.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
@@ -12,11 +13,13 @@ from playwright.async_api import Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 from pydantic import Field
 
+from deixis.browser.errors import BrowserDied
 from deixis.browser.script import call, moved_on
 from deixis.browser.tabs import Traffic
 from deixis.browser.types import Frozen
 
 LEAVING = 0.5  # seconds for a document that says it leaves to be seen asking for the next
+SLACK = 1.0  # seconds for the answer of a page that has counted to its own limit
 
 
 class Patience(Frozen):
@@ -87,13 +90,17 @@ class Settling:
 
 
 async def quiet(page: Page, calm: float, limit: float, fresh: bool = True) -> bool | None:
-    """Waits for calm in the document: whether it is about to leave, None when it has left.
+    """Waits for calm in the document: whether it is about to leave, None when it has left or does not say in time.
 
-    `fresh` counts calm from now on; otherwise a document that has been calm long enough is at once.
+    `fresh` counts calm from now on; otherwise a document that has been calm long enough is at once. A document that is
+    about to give way to another says nothing: Chromium holds questions back until the other one is there.
     """
     argument = {"calm": calm * 1000, "limit": max(limit, 0) * 1000, "fresh": fresh}
     try:
-        rest = await call(page.main_frame, "quiet", argument, wait=True, tries=1)
+        asked = call(page.main_frame, "quiet", argument, wait=True, tries=1)
+        rest = await asyncio.wait_for(asked, max(limit, 0) + SLACK)
+    except TimeoutError:
+        return None
     except PlaywrightError as error:
         if page.is_closed() or moved_on(error):
             return None
@@ -107,3 +114,25 @@ async def load(page: Page, limit: float) -> None:
         await page.wait_for_load_state("load", timeout=max(limit, 0.001) * 1000)
     except PlaywrightTimeout:
         return
+
+
+async def stop_late(page: Callable[[], Page], traffic: Traffic, seconds: float) -> None:
+    """Stops every document that is still on its way after that many seconds, until cancelled: the one in view stays.
+
+    It is what a person does with the browser's stop button. Without it a server that does not answer makes a page that
+    is whole and in view answer nothing.
+    """
+    await asyncio.sleep(seconds)
+    while True:
+        if traffic.pending("document", 0.0):
+            await _stop(page)
+        await traffic.stirred(seconds)
+
+
+async def _stop(page: Callable[[], Page]) -> None:
+    try:
+        devtools = await page().context.new_cdp_session(page())
+        await devtools.send("Page.stopLoading")
+        await devtools.detach()
+    except (PlaywrightError, BrowserDied):
+        return  # gone in the meantime, or not a Chromium: those answer while they load
