@@ -10,7 +10,10 @@ from typing import Any
 from playwright.async_api import ElementHandle, Frame
 from playwright.async_api import Error as PlaywrightError
 
-MOVED_ON = ("context was destroyed", "Cannot find context", "Frame was detached", "frame was detached", "navigating")
+MOVED_ON = (
+    "context was destroyed", "Cannot find context", "Frame was detached", "frame was detached", "navigating",
+    "promise was garbage collected",  # the wait went with its document, or with a window that draws no frames
+)  # fmt: skip
 TRIES = 3  # a page may give way to the next one in the middle of a question
 CALL = "([name, argument]) => window.__deixis ? {answer: window.__deixis[name](argument)} : null"
 CALL_ASYNC = "async ([name, argument]) => window.__deixis ? {answer: await window.__deixis[name](argument)} : null"
