@@ -22,9 +22,10 @@ demo: install
 	$(BIN)/deixis setup
 	$(BIN)/python -m deixis.benchmarks.django_admin
 
+# Two at a time: tests in a browser mostly wait for it.
 test: install
 	$(BIN)/deixis setup
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
 
 # Longer suites; a second start goes on after the last test that passed.
 test-all: install
