@@ -60,7 +60,7 @@ async def test_a_run_with_a_fault_ends_well(seed: int, browser: Browser, site: S
 # signals, anywhere
 
 COMMAND = [sys.executable, "-m", "deixis.agent.cli", "run"]
-TASK = "press Tab 9 times, scroll down, scroll up, press Tab 9 times, wait 20 s"
+TASK = "press Tab 9 times, scroll down, scroll up, press Tab 9 times, wait for 'Quarterly zebra statistics' up to 60 s"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
