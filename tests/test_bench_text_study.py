@@ -80,6 +80,7 @@ def test_pages_are_held_out_whole() -> None:
     assert 10 < sum(held_out(f"{name}-0") for name in names) < 45
 
 
+@pytest.mark.slow  # seconds of the processor bound it
 @pytest.mark.parametrize("way", ["frozen", "tuned"])
 def test_learning_lowers_the_loss_and_a_frozen_decoder_stays(way: str) -> None:
     held = tiny()
