@@ -86,8 +86,9 @@ async def attached(playwright: Playwright, address: str) -> Browser:
 
 
 async def with_profile(
-    playwright: Playwright, folder: Path, executable: str | Path | None, headed: bool, options: dict[str, Any]
-) -> BrowserContext:
+    playwright: Playwright, folder: Path, executable: str | Path | None, headed: bool, options: dict[str, Any],
+    more: Sequence[str] = (),
+) -> BrowserContext:  # fmt: skip
     """The context of a browser that was started with a profile; SetupError when it does not start, as while another uses it."""
     path = find_browser(executable, playwright.chromium.executable_path)
     try:
@@ -96,7 +97,7 @@ async def with_profile(
             executable_path=path,
             headless=not headed,
             chromium_sandbox=not is_root(),
-            args=flags(headed),
+            args=[*flags(headed), *more],
             **options,
         )
     except PlaywrightError as error:

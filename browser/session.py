@@ -10,82 +10,37 @@ from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from deixis.browser import hiding
 from deixis.browser import hit as hits
 from deixis.browser.actions import AnswerDialog, BrowserAction, Check, Click, Goto, NewTab, Select, Type, Wait
 from deixis.browser.compare import blank, changed
+from deixis.browser.config import SessionConfig
 from deixis.browser.dialogs import DialogOpened, Dialogs
-from deixis.browser.domains import Bounds
 from deixis.browser.downloads import Downloads
-from deixis.browser.errors import ActionError, BrowserDied, DeixisError, PageUnreachable, SetupError, UsageError
+from deixis.browser.errors import ActionError, BrowserDied, DeixisError, PageUnreachable, UsageError
 from deixis.browser.executor import Executor, points
-from deixis.browser.guard import Guard, resolver_rules
-from deixis.browser.launch import attached, launch, with_profile
+from deixis.browser.guard import Guard
 from deixis.browser.mask import paint
+from deixis.browser.opening import Opening
 from deixis.browser.script import call, moved_on, source
-from deixis.browser.secrets import Secret, Secrets
-from deixis.browser.settle import Patience, Settling, quiet, stop_late
+from deixis.browser.secrets import Secrets
+from deixis.browser.settle import Settling, quiet, stop_late
 from deixis.browser.tabs import Tab, Tabs, Traffic
-from deixis.browser.types import Change, Frozen, Hit, Point, Reading, Screenshot, png_size
+from deixis.browser.types import Change, Hit, Point, Reading, Screenshot, png_size
 
 T = TypeVar("T")
 Said = TypeVar("Said", Screenshot, Reading, Hit, Hit | None)
 LARGEST = 20_000  # CSS pixels of a viewport's side
 REUSE = 1.0  # seconds for which the picture taken after an action may be the next look's
-
-
-class SessionConfig(Frozen):
-    """How a session's browser is started and how patient it is."""
-
-    width: int = 1280
-    """CSS pixels of the viewport."""
-    height: int = 720
-    scale: float = Field(default=1.0, gt=0, le=8)
-    """Image pixels per CSS pixel (the device scale factor)."""
-    locale: str | None = None
-    headed: bool = False
-    cdp: str | None = None
-    """Debugging address of a Chrome that runs already, where a tab of ours is opened; its other tabs are left alone."""
-    profile: Path | None = None
-    """Folder of a browser profile to work with: its cookies and logins."""
-    executable: Path | None = None
-    """The browser's program; None finds one."""
-    storage_state: Path | None = None
-    """Cookies and local storage to begin with, as Playwright saves them."""
-    http_credentials: tuple[str, str] | None = None
-    """User and password for HTTP authentication."""
-    permissions: tuple[str, ...] = ()
-    """What pages may do without asking, as Playwright names it: "geolocation", "clipboard-read", "notifications"."""
-    geolocation: tuple[float, float] | None = None
-    """Latitude and longitude that pages are told, if they may ask."""
-    downloads: Path | None = None
-    """Folder that downloads are saved to; None keeps none."""
-    download_limit: int = Field(default=200_000_000, gt=0)
-    """Bytes of a file from which a download is cancelled."""
-    home: str = "about:blank"
-    """Where the work begins: the exact host is always allowed, and secrets without a domain are its own; `start` sets it."""
-    allow: tuple[str, ...] | None = None
-    """Domains, with subdomains, that may be opened beside `home`; `*` for all; None sets no bounds at all."""
-    strict_network: bool = False
-    """Hold every request to the bounds, not only documents."""
-    secrets: tuple[Secret, ...] = Field(default=(), exclude=True, repr=False)
-    navigation_timeout: float = Field(default=30.0, gt=0)
-    """Seconds for a URL to answer with a document."""
-    answer_timeout: float = Field(default=30.0, gt=0)
-    """Seconds after which a page that answers nothing counts as dead."""
-    dialog_timeout: float = Field(default=60.0, gt=0)
-    """Seconds after which a JavaScript dialog nobody answers is dismissed."""
-    patience: Patience = Patience()
 
 
 @dataclass
@@ -172,84 +127,26 @@ class Session:
 
     async def _open(self) -> None:
         self._check_viewport(self.config.width, self.config.height)
-        self._check_places()
-        context = await self._context_of()
-        await context.add_init_script(source())
+        opening = Opening(self.config, self._stack, self._traffic.give_up_tabs)
+        context = await opening.context(self._browser)
+        self._guard, self._files.incoming = opening.guard, opening.incoming
         self._watch(context)
-        context.on("page", self._adopt)
+        if not self.config.cdp:
+            await context.add_init_script(source())
+            context.on("page", self._adopt)
         first = await context.new_page()
         if self._guard:
             await self._guard.adopt(context, first)
         self._adopt(first)
-        if self.config.cdp:
-            self._stack.push_async_callback(first.close)
+        if self.config.cdp:  # the context is a person's: only tabs of ours are touched
+            self._stack.push_async_callback(self._close_tabs)
+            await first.add_init_script(source())
             await first.set_viewport_size({"width": self.config.width, "height": self.config.height})
 
-    def _check_places(self) -> None:
-        """UsageError for options that exclude one another."""
-        if self.config.cdp and self.config.profile:
-            raise UsageError("--cdp works in a browser that runs, --profile starts one: give one of them")
-        if (self.config.cdp or self.config.profile) and self.config.storage_state:
-            raise UsageError("a running browser and a profile have cookies of their own: leave out --storage-state")
-
-    async def _context_of(self) -> BrowserContext:
-        """Where our tab opens: a context of its own, that of a profile, or that of a Chrome that runs already."""
-        if self.config.cdp:
-            playwright = await self._stack.enter_async_context(async_playwright())
-            browser = await attached(playwright, self.config.cdp)
-            self._stack.push_async_callback(browser.close)  # only lets go of it
-            await self._bound(browser)
-            return browser.contexts[0] if browser.contexts else await browser.new_context()
-        if self.config.profile:
-            return await self._with_profile(self.config.profile)
-        browser = self._browser or await self._launched()
-        await self._bound(browser)
-        context = await browser.new_context(**self._context_options())
-        self._stack.push_async_callback(context.close)
-        return context
-
-    async def _with_profile(self, folder: Path) -> BrowserContext:
-        playwright = await self._stack.enter_async_context(async_playwright())
-        options = {name: value for name, value in self._context_options().items() if name != "storage_state"}
-        context = await with_profile(playwright, folder, self.config.executable, self.config.headed, options)
-        await self._bound(context.browser)
-        self._stack.push_async_callback(context.close)
-        return context
-
-    async def _bound(self, browser: Browser | None) -> None:
-        """Sets the guard, before a tab of ours opens; it goes after the context, so that nothing it holds back is let go."""
-        if self.config.allow is None:
-            return
-        if browser is None:
-            raise SetupError("this version of Playwright cannot bound a profile: update it, or leave out --profile")
-        bounds = Bounds.of(self.config.allow, self.config.home)
-        self._guard = Guard(bounds, self.config.strict_network, lambda _: self._traffic.give_up_tabs())
-        self._guard.shared = bool(self.config.cdp)
-        await self._guard.watch(browser)
-        self._stack.push_async_callback(self._guard.close)
-
-    async def _launched(self) -> Browser:
-        playwright = await self._stack.enter_async_context(async_playwright())
-        incoming = Path(self._stack.enter_context(TemporaryDirectory(prefix="deixis-", ignore_cleanup_errors=True)))
-        strict = self.config.strict_network and self.config.allow is not None
-        more = resolver_rules(Bounds.of(self.config.allow or (), self.config.home)) if strict else []
-        browser = await launch(playwright, self.config.executable, self.config.headed, incoming, more)
-        self._files.incoming = incoming
-        self._stack.push_async_callback(browser.close)
-        return browser
-
-    def _context_options(self) -> dict[str, Any]:
-        user, place = self.config.http_credentials, self.config.geolocation
-        return {
-            "http_credentials": {"username": user[0], "password": user[1]} if user else None,
-            "permissions": list(self.config.permissions) or None,
-            "geolocation": {"latitude": place[0], "longitude": place[1]} if place else None,
-            "viewport": {"width": self.config.width, "height": self.config.height},
-            "device_scale_factor": self.config.scale,
-            "locale": self.config.locale,
-            "storage_state": self.config.storage_state,
-            "service_workers": "allow" if self.config.allow is None else "block",
-        }
+    async def _close_tabs(self) -> None:
+        for page in self._tabs.pages:
+            if not page.is_closed():
+                await page.close()
 
     def _watch(self, context: BrowserContext) -> None:
         self._context = context

@@ -57,6 +57,12 @@ async def test_a_running_browser_lends_a_tab(chrome: str, gated: GatedServer) ->
             with pytest.raises(Blocked, match=r"elsewhere\.test"):
                 await session.act(Click(target=Point(x=18, y=18)))
                 await session.look()
+            later = await person.new_page()  # opened while we work: not ours either
+            assert len(session.tabs) == 1
+            for tab in (own, later):
+                await tab.goto("about:blank")
+                assert await tab.evaluate("window.__deixis === undefined && document.adoptedStyleSheets.length === 0")
+            await later.close()
             await own.goto(f"{gated.url}/theirs".replace("127.0.0.1", "localhost"))  # a host that is not ours to visit
             assert await own.inner_text("p") == "theirs"
         assert not own.is_closed() and await own.inner_text("p") == "theirs"
@@ -81,7 +87,11 @@ async def test_what_does_not_fit_is_told() -> None:
     with pytest.raises(SetupError, match="no Chrome answers at 'http://127.0.0.1:1'.*--remote-debugging-port"):
         async with Session(SessionConfig(cdp="http://127.0.0.1:1")):
             pass
-    for wrong in (SessionConfig(cdp="x", profile=Path("y")), SessionConfig(cdp="x", storage_state=Path("z"))):
+    for wrong in (
+        SessionConfig(cdp="x", profile=Path("y")),
+        SessionConfig(cdp="x", storage_state=Path("z")),
+        SessionConfig(cdp="x", allow=(), strict_network=True),
+    ):
         with pytest.raises(UsageError):
             async with Session(wrong):
                 pass
