@@ -23,7 +23,7 @@ from deixis.browser import hiding
 from deixis.browser import hit as hits
 from deixis.browser.actions import AnswerDialog, BrowserAction, Check, Click, Goto, NewTab, Select, Type, Wait
 from deixis.browser.compare import blank, changed
-from deixis.browser.config import SessionConfig
+from deixis.browser.config import SessionConfig as SessionConfig  # people import it from here, with the session
 from deixis.browser.dialogs import DialogOpened, Dialogs
 from deixis.browser.downloads import Downloads
 from deixis.browser.errors import ActionError, BrowserDied, DeixisError, PageUnreachable, UsageError
