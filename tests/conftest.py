@@ -5,6 +5,7 @@ Playwright's objects live on one event loop: a module that uses these fixtures o
 """
 
 import asyncio
+import signal
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,6 +25,11 @@ from tests.servers import Handler, Server, Told
 
 PAGES = Path(__file__).parent / "data" / "pages"
 SessionFactory = Callable[[SessionConfig], Awaitable[Session]]
+
+# A shell's background job ignores Ctrl-C and its children inherit that, so tests that send one would wait for ever; what is
+# handled, not ignored, is reset to its default in children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
