@@ -1,6 +1,6 @@
 """What fine-tuning on one's own application is worth: datasette before and after so many minutes.
 
-    python -m deixis.benchmarks.adapt --sets DIR --minutes 20 --out DIR
+    python -m deixis.benchmarks.adapt --sets DIR [DIR] --minutes 20 --out DIR
 
 A datasette server with one database is what the embedded weights are adapted to (`deixis.vlm.train --pages`); the pages that
 are asked about, of the sets of `deixis.benchmarks.validation`, are of another database with other tables and other words.
@@ -20,6 +20,7 @@ import numpy as np
 from deixis.benchmarks import statistics
 from deixis.benchmarks.evaluate import Pair, ask, rate
 from deixis.benchmarks.validation import datasette
+from deixis.browser.errors import UsageError
 
 FAMILY = "datasette"
 SUBJECTS = [
@@ -85,14 +86,35 @@ def other_database(file: Path) -> None:
             db.executemany(f"insert into {subject}({','.join(columns)}) values ({marks})", rows)
 
 
-def of_family(parts: list[Pair]) -> dict[str, Pair]:
-    """What was answered about the family's named elements, by item."""
-    return {item.id: (item, result) for item, result in parts if item.family == FAMILY and item.box is not None}
+def of_family(sets: list[Path], out: Path) -> Path:
+    """A folder with the family's items of all the sets of named elements; pictures stay where they are."""
+    lines: dict[str, list[str]] = {}
+    for path in sorted(path for folder in sets for path in folder.glob("named*.jsonl")):
+        items = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for item in items:
+            if item["family"] == FAMILY:
+                moved = item | {"image": str((path.parent / item["image"]).resolve())}
+                lines.setdefault(path.name, []).append(json.dumps(moved, ensure_ascii=False))
+    if not lines:
+        raise UsageError(f"no page of {FAMILY} in the sets {', '.join(map(str, sets))}")
+    out.mkdir(parents=True, exist_ok=True)
+    for name, some in lines.items():
+        (out / name).write_text("\n".join(some) + "\n", encoding="utf-8")
+    return out
+
+
+def answers(sets: Path, model: str | None, out: Path) -> dict[str, Pair]:
+    """What weights answer about elements that are there, by set and item."""
+    return {
+        f"{part.goal.set} {item.id}": (item, result)
+        for part in ask(sets, model, out, named=True)
+        for item, result in part.present
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", type=Path, required=True)
+    parser.add_argument("--sets", type=Path, nargs="+", required=True)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--out", type=Path, default=Path("runs/adapt"))
     args = parser.parse_args()
@@ -103,9 +125,9 @@ def main() -> None:
         with datasette(args.out / "other.db") as url:
             command = [sys.executable, "-m", "deixis.vlm.train", "--pages", url, "--minutes", str(args.minutes)]
             subprocess.run([*command, "--out", str(adapted.parent)], check=True, stdout=sys.stderr)
+    sets = of_family(args.sets, args.out / "sets")
     before, after = (
-        of_family([pair for part in ask(args.sets, model, args.out / name, named=True) for pair in part.pairs])
-        for name, model in (("before", None), ("after", str(adapted)))
+        answers(sets, model, args.out / name) for name, model in (("before", None), ("after", str(adapted)))
     )
     same = sorted(before.keys() & after.keys())
     pages = [before[i][0].group for i in same]

@@ -201,9 +201,10 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--size", type=int, help="tiles, lines, drawings or screens of a batch")
     parser.add_argument("--start", type=Path, help="weights (.safetensors) to go on from")
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, help="without it, as many as torch takes by itself")
     args = parser.parse_args(arguments)
-    torch.set_num_threads(args.threads)
+    if args.threads:
+        torch.set_num_threads(args.threads)
     try:
         if args.stage:
             for name in NEEDS[args.stage]:
