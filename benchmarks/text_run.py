@@ -10,6 +10,7 @@ scored by likelihood where the model gives one, else by the letter that is answe
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -34,7 +35,9 @@ class Chooser(Protocol):
     sees: bool
     """Whether a picture can be shown to it."""
 
-    def likelihoods(self, text: str, options: Sequence[str], png: bytes | None = None) -> list[float]: ...
+    def likelihoods_many(
+        self, texts: Sequence[str], options: Sequence[str], png: bytes | None = None
+    ) -> list[list[float]]: ...
 
 
 @runtime_checkable
@@ -74,24 +77,27 @@ class Asked(NamedTuple):
 
 
 def bench(
-    task: str, modes: Sequence[str], model: str | None, count: int | None, out: Path | None, images: int = 8,
-    talker: Talker | None = None,
+    task: str, modes: Sequence[str], model: str | Talker | None, count: int | None, out: Path | None, images: int = 8,
+    solved: bool = True,
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
-    """Runs a task in some modes; the summary of each, with its comparison with `none` where both were run."""
+    """Runs a task in some modes; the summary of each, with its comparison with `none` where both were run.
+
+    solved: whether solved examples stand before MMLU's questions.
+    """
     unknown = [mode for mode in modes if mode not in text_images.MODES]
     if unknown:
         raise UsageError(f"--image {unknown[0]!r} is none of {', '.join(text_images.MODES)}")
     told = Told()
-    found, broken = questions(task, count)
+    found, broken = questions(task, count, solved=solved)
     for line in broken:
         told.notice(f"left out: {line}")
-    held = talker or load(model)
+    held = load(model) if model is None or isinstance(model, str) else model
     folder = out or Path("runs") / f"text-{task}-{held.model.replace('/', '-')}"
     likely = isinstance(held, Chooser) and task == "mmlu" and (set(modes) == {"none"} or held.sees)
     summaries: dict[str, dict[str, Any]] = {}
     for mode in modes:
         if mode == "search":
-            summaries[mode] = searches(held, found, folder / mode, images, told, asking)
+            summaries[mode] = searches(held, found, folder / mode, images, told, asking, not likely)
             continue
         asked = Asked(held, mode, text_images.picture(mode), MOST[task], not likely)
         summaries[mode] = one(task, found, asked, folder / mode, told, broken)
@@ -146,21 +152,26 @@ def one(
 def asking(found: Sequence[Question], asked: Asked) -> Iterator[list[Answer]]:
     """Answers, some at a time."""
     if not asked.words and isinstance(asked.talker, Chooser):
-        for question in found:
-            yield [_likeliest(question, asked.talker, asked)]
+        for _, group in groupby(found, lambda question: question.subject):
+            same = list(group)
+            for start in range(0, len(same), BATCH):
+                yield _likeliest(same[start : start + BATCH], asked.talker, asked)
         return
     for start in range(0, len(found), BATCH):
         yield _said(found[start : start + BATCH], asked)
 
 
-def _likeliest(question: Question, model: Chooser, asked: Asked) -> Answer:
+def _likeliest(some: Sequence[Question], model: Chooser, asked: Asked) -> list[Answer]:
+    """Questions of one subject, so that what stands before them is computed once."""
     start = perf_counter()
-    text = text_images.asked(asked.mode, question.plain)
-    scores = model.likelihoods(text, [f" {letter}" for letter in LETTERS], asked.png)
-    chosen = LETTERS[scores.index(max(scores))]
-    return _answer(
-        question, chosen, Grade(correct=chosen == question.gold, chosen=chosen), True, perf_counter() - start
-    )
+    texts = [text_images.asked(asked.mode, question.plain) for question in some]
+    scores = model.likelihoods_many(texts, [f" {letter}" for letter in LETTERS], asked.png)
+    seconds = (perf_counter() - start) / len(some)
+    chosen = [LETTERS[row.index(max(row))] for row in scores]
+    return [
+        _answer(q, letter, Grade(correct=letter == q.gold, chosen=letter), True, seconds)
+        for q, letter in zip(some, chosen, strict=True)
+    ]
 
 
 def _said(some: Sequence[Question], asked: Asked) -> list[Answer]:

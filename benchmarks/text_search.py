@@ -38,13 +38,14 @@ def searches(
     images: int,
     told: Any,
     asking: Callable[..., Iterator[list[Any]]],
+    words: bool = True,
 ) -> dict[str, Any]:
-    """Asks all of it, resumably, and sums up."""
+    """Asks all of it, resumably, and sums up; words: by what is said, not by likelihood."""
     from deixis.benchmarks.text_run import Asked
 
     images = min(images, len(WORDINGS) - 1)
     run = Run(
-        set=f"{found[0].task}, search",
+        set=f"{found[0].task}, search, {'words' if words else 'likelihood'}",
         set_sha256=digest(found),
         model=f"{talker.model}, search of {images}",
         weights_sha256=talker.weights_sha256,
@@ -54,8 +55,8 @@ def searches(
         for sort, k in ways:
             todo = [q for q in found if f"{q.id}#{sort}{k}" not in results.done]
             png = text_images.candidate(k) if sort == "image" else None
-            worded = [q.model_copy(update={"text": WORDINGS[k].format(q.text)}) if sort == "words" else q for q in todo]
-            for some in asking(worded, Asked(talker, "search", png, MOST[found[0].task], True)):
+            worded = [q.worded(WORDINGS[k]) if sort == "words" else q for q in todo]
+            for some in asking(worded, Asked(talker, "search", png, MOST[found[0].task], words)):
                 results.append(
                     [
                         Flip(

@@ -36,11 +36,22 @@ class Question(Frozen):
     subject: str
     text: str
     """What is asked, for a model that answers in words."""
-    plain: str = ""
-    """A text that goes on with the answer, for a model whose likelihoods can be read."""
+    solved: str = ""
+    """What stands before the question for a model whose likelihoods can be read: the same for a whole subject."""
+    posed: str = ""
+    """The question with its choices."""
     gold: str = ""
     instructions: tuple[str, ...] = ()
     arguments: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def plain(self) -> str:
+        """A text that goes on with the answer's letter."""
+        return f"{self.solved}{self.posed}\nAnswer:"
+
+    def worded(self, wording: str) -> "Question":
+        """The same question in other words around it."""
+        return self.model_copy(update={"text": wording.format(self.text), "posed": wording.format(self.posed)})
 
 
 class Grade(Frozen):
@@ -63,9 +74,12 @@ def folder() -> Path | None:
 
 
 def questions(
-    task: str, count: int | None = None, seed: int = 0, data: Path | None = None
+    task: str, count: int | None = None, seed: int = 0, data: Path | None = None, solved: bool = True
 ) -> tuple[list[Question], list[str]]:
-    """The questions of a task, or a seeded part of them; and what in the data is broken, named by line."""
+    """The questions of a task, or a seeded part of them; and what in the data is broken, named by line.
+
+    solved: whether solved examples stand before MMLU's questions.
+    """
     if task not in TASKS:
         raise UsageError(f"--task {task!r} is none of {', '.join(TASKS)}")
     data = data or folder()
@@ -76,7 +90,7 @@ def questions(
     if count is not None and count < len(found):
         chosen = sorted(Random(seed).sample(range(len(found)), count))
         found = [found[i] for i in chosen]
-    return found, broken
+    return [question if solved else question.model_copy(update={"solved": ""}) for question in found], broken
 
 
 def digest(found: Sequence[Question]) -> str:
@@ -158,7 +172,7 @@ def _mmlu(data: Path | None, broken: list[str]) -> Iterator[Question]:
         for number, row in test:
             text = f"{_posed(row)}\nAnswer with the letter alone: A, B, C or D."
             yield Question(
-                id=f"mmlu/{subject}/{number}", task="mmlu", subject=subject, text=text, plain=f"{head}{solved}{_posed(row)}\nAnswer:",
+                id=f"mmlu/{subject}/{number}", task="mmlu", subject=subject, text=text, solved=f"{head}{solved}", posed=_posed(row),
                 gold=LETTERS[int(row["answer"])],
             )  # fmt: skip
 

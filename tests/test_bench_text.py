@@ -64,9 +64,11 @@ class Likely(Scripted):
 
     sees = False
 
-    def likelihoods(self, text: str, options: Sequence[str], png: bytes | None = None) -> list[float]:
-        self.turns.append(Turn(text))
-        return [0.0 if option == " B" else -1.0 for option in options]
+    def likelihoods_many(
+        self, texts: Sequence[str], options: Sequence[str], png: bytes | None = None
+    ) -> list[list[float]]:
+        self.turns += [Turn(text) for text in texts]
+        return [[0.0 if option == " B" else -1.0 for option in options] for _ in texts]
 
 
 def test_tasks_come_from_files_and_what_is_broken_is_named(data: Path) -> None:
@@ -112,10 +114,10 @@ def test_letters(said: str, letter: str) -> None:
 
 
 def test_likelihoods_are_used_where_there_are_some(data: Path, tmp_path: Path) -> None:
-    summary = text_run.bench("mmlu", ["none"], None, None, tmp_path / "out", talker=Likely(str))["none"]
+    summary = text_run.bench("mmlu", ["none"], Likely(str), None, tmp_path / "out")["none"]
     assert (summary["n"], summary["rate"]) == (6, pytest.approx(2 / 6)) and summary["set"] == "mmlu, likelihood"
     model = Likely(lambda turn: "B")
-    text_run.bench("mmlu", ["none", "blank"], None, None, tmp_path / "both", talker=model)
+    text_run.bench("mmlu", ["none", "blank"], model, None, tmp_path / "both")
     assert {turn.png is None for turn in model.turns} == {True, False}, "with a picture both are asked in words"
 
 
@@ -127,27 +129,27 @@ def test_a_picture_is_shown_and_what_changes_is_told(
         return f"#### {1000 + n}" if turn.png is None or n == 0 else "#### 7"
 
     model = Scripted(say)
-    found = text_run.bench("gsm8k", ["none", "blank", "noise"], None, None, tmp_path / "out", talker=model)
+    found = text_run.bench("gsm8k", ["none", "blank", "noise"], model, None, tmp_path / "out")
     assert found["none"]["rate"] == 1 and found["blank"]["rate"] == 0.2
     pair = found["noise"]["against_none"]
     assert pair["only_first"] == 4 and pair["p_items"] == pytest.approx(0.125) and pair["answers_changed"] == 0.8
     assert len({turn.png for turn in model.turns}) == 3
     assert "4 lost and 0 won" in text_run.table(found) and "line 6 of gsm8k" in capsys.readouterr().err
     again = Scripted(say)
-    text_run.bench("gsm8k", ["none", "blank"], None, None, tmp_path / "out", talker=again)
+    text_run.bench("gsm8k", ["none", "blank"], again, None, tmp_path / "out")
     assert not again.turns, "a second start asks nothing again"
 
 
 def test_a_page_is_a_screenshot_to_ignore(data: Path, tmp_path: Path) -> None:
     model = Scripted(lambda turn: "a plain answer [x]")
-    found = text_run.bench("ifeval", ["page"], None, None, tmp_path / "out", talker=model)["page"]
+    found = text_run.bench("ifeval", ["page"], model, None, tmp_path / "out")["page"]
     assert all(turn.text.startswith("Ignore the image") and turn.png and len(turn.png) > 4000 for turn in model.turns)
     assert found["prompts_strict"]["rate"] == 1 and found["instructions_strict"]["n"] == 3
 
 
 def test_four_figures_of_ifeval(data: Path, tmp_path: Path) -> None:
     found = text_run.bench(
-        "ifeval", ["none"], None, None, tmp_path / "out", talker=Scripted(lambda turn: "Sure, here:\nall well [x]")
+        "ifeval", ["none"], Scripted(lambda turn: "Sure, here:\nall well [x]"), None, tmp_path / "out"
     )["none"]
     assert found["prompts_strict"]["rate"] == 0 and found["instructions_strict"]["rate"] == pytest.approx(1 / 3)
     assert found["prompts_loose"]["rate"] == 1 and found["instructions_loose"]["rate"] == 1
@@ -159,10 +161,10 @@ def test_a_model_without_an_answer_is_counted_apart_and_asked_again(data: Path, 
             raise ServerError("timed out")
         return "#### 1000"
 
-    found = text_run.bench("gsm8k", ["none"], None, None, tmp_path / "out", talker=Scripted(say))["none"]
+    found = text_run.bench("gsm8k", ["none"], Scripted(say), None, tmp_path / "out")["none"]
     assert found["n"] == 5 and [row["id"] for row in found["failed"]] == ["gsm8k/3"]
     again = Scripted(lambda turn: "#### 1003")
-    found = text_run.bench("gsm8k", ["none"], None, None, tmp_path / "out", talker=again)["none"]
+    found = text_run.bench("gsm8k", ["none"], again, None, tmp_path / "out")["none"]
     assert len(again.turns) == 1 and found["failed"] == [] and found["rate"] == 0.4
 
 
@@ -173,11 +175,25 @@ def test_a_search_is_judged_on_what_it_was_not_chosen_by(data: Path, tmp_path: P
     def say(turn: Turn) -> str:
         return "#### 7" if turn.png == upset else "#### 1000"
 
-    found = text_run.bench("gsm8k", ["search"], None, None, tmp_path / "out", images=4, talker=Scripted(say))["search"]
+    found = text_run.bench("gsm8k", ["search"], Scripted(say), None, tmp_path / "out", images=4)["search"]
     assert found["image"]["most_flipping"] == "image2" and found["image"]["on_the_other_half"]["rate"] == 1
     assert found["image"]["flipped_by_some"]["rate"] == 1 and found["words"]["flipped_by_some"]["rate"] == 0
     assert found["image_against_words"]["difference"] == 1 and found["images"] == 4
     assert "image2 flips 100.0%" in text_run.table({"search": found})
+
+
+def test_a_search_goes_by_likelihood_where_pictures_can_be_shown(data: Path, tmp_path: Path) -> None:
+    class Sees(Likely):
+        sees = True
+
+    model = Sees(str)
+    found = text_run.bench("mmlu", ["search"], model, None, tmp_path / "out", images=2, solved=False)["search"]
+    texts = {turn.text for turn in model.turns}
+    assert found["set"] == "mmlu, search, likelihood" and found["rate"] == pytest.approx(2 / 6)
+    assert all(text.endswith("\nAnswer:") and "solved" not in text and text.count("Answer:") == 1 for text in texts)
+    assert any(text.startswith("Question: test question 0") for text in texts), (
+        "re-worded, with the letter still to come"
+    )
 
 
 def test_candidates_are_seeded_and_differ() -> None:
@@ -191,7 +207,7 @@ def test_the_plumbing_with_a_tiny_random_model(data: Path, tmp_path: Path) -> No
     from deixis.vlm.local import load
 
     talker = load(str(molmo_folder(tmp_path / "Molmo2-4B"))).talker
-    found = text_run.bench("mmlu", ["none", "blank", "search"], None, 2, tmp_path / "out", images=2, talker=talker)
+    found = text_run.bench("mmlu", ["none", "blank", "search"], talker, 2, tmp_path / "out", images=2)
     assert (
         found["none"]["n"] == found["blank"]["n"] == 2
         and found["blank"]["against_none"]["n"] == 2

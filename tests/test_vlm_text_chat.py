@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, models
 
 from deixis.browser.errors import SetupError, UsageError
-from deixis.vlm import gguf_files
+from deixis.vlm import gguf_files, text_chat
 from deixis.vlm.gguf_files import TextModel
 from deixis.vlm.prompted import Turn
 from deixis.vlm.text_chat import TextChat
@@ -115,6 +115,24 @@ def test_what_prompts_share_is_kept_and_changes_nothing(chat: TextChat) -> None:
         fresh.append(chat.likelihoods(text, ["a", "b", "c"]))
     kept = [chat.likelihoods(text, ["a", "b", "c"]) for text in texts]
     assert np.allclose(fresh, kept, atol=1e-5)
+
+
+def test_many_texts_are_weighed_as_each_alone(chat: TextChat, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against one plain pass over the whole text each: what is shared is computed once, the rest in packs."""
+    solved = "a few solved examples, the same for all. "
+    texts = [solved + end for end in ("short?", "a somewhat longer question?", "x", "another one, longer still?", "")]
+
+    def plainly(text: str) -> list[float]:
+        ids = torch.tensor([chat.ids(text)])
+        with torch.inference_mode():
+            out = chat.language.logits(chat.language(chat.language.embed(ids), chat.language.cache())[0, -1])
+        return [float(out.log_softmax(-1)[chat.ids(letter)[0]]) for letter in "abc"]
+
+    expected = [plainly(text) for text in texts]
+    for pack in (1, 40, 1000):
+        monkeypatch.setattr(text_chat, "PACK", pack)
+        assert np.allclose(chat.likelihoods_many(texts, list("abc")), expected, atol=1e-5), pack
+    assert np.allclose(chat.likelihoods_many(["abc", "xyz"], list("abc")), [plainly("abc"), plainly("xyz")], atol=1e-5)
 
 
 def test_text_models_have_no_eyes(chat: TextChat) -> None:

@@ -161,7 +161,11 @@ class DecoderLayer(nn.Module):
         k, v = cache.append(layer, rotated(k, *tables), v)
         causal = mask is None and x.shape[1] > 1
         grouped = self.config.heads != self.config.kv_heads
-        y = F.scaled_dot_product_attention(rotated(q, *tables), k, v, mask, is_causal=causal, enable_gqa=grouped)
+        q = rotated(q, *tables)
+        if x.shape[1] == 1:  # heads that share keys stand side by side like positions: no key is copied for them
+            q, grouped = q.reshape(k.shape[0], k.shape[1], -1, k.shape[3]), False
+        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=grouped)
+        y = y.reshape(x.shape[0], -1, x.shape[1], self.config.head_dim)
         out: Tensor = self.out(y.transpose(1, 2).flatten(2))
         return out
 

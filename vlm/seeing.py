@@ -5,9 +5,6 @@ model, by a small connector; the tokens stand before the words, in the order of 
 Knows no task and no training.
 """
 
-import hashlib
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
@@ -38,7 +35,7 @@ def features(things: Things, width: int, height: int) -> Tensor:
 
 
 class Bridge(nn.Module):
-    """(T, F) -> (T, dim): the connector."""
+    """(T, F) -> (1 + T, dim): the connector. The first token says that there is a page, even one with nothing on it."""
 
     def __init__(self, width: int, dim: int, scale: float = 1.0) -> None:
         """scale: the size that the language model's own embeddings have."""
@@ -46,11 +43,12 @@ class Bridge(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.up, self.down = nn.Linear(width, 2 * dim), nn.Linear(2 * dim, dim)
         self.scale = nn.Parameter(torch.tensor(scale))
+        self.page = nn.Parameter(torch.randn(1, dim))
 
     def forward(self, known: Tensor) -> Tensor:
         x = self.down(nn.functional.gelu(self.up(self.norm(known))))
-        out: Tensor = self.scale * nn.functional.layer_norm(x, x.shape[-1:])
-        return out
+        x = torch.cat([self.page, x.float()])  # under autocast the products are bfloat16
+        return self.scale * nn.functional.layer_norm(x, x.shape[-1:])
 
 
 class SeeingChat(TextChat):
@@ -61,15 +59,15 @@ class SeeingChat(TextChat):
     def __init__(self, held: TextModel, eyes: NanoPointer, bridge: Bridge, name: str) -> None:
         self.use(held)
         self.eyes, self.bridge, self.model = eyes, bridge, name
-        self._shown: tuple[bytes, Tensor] | None = None
+        self._seen: tuple[bytes, Tensor] | None = None
 
-    def page(self, png: bytes) -> Tensor:
-        """(T, dim) of what is on a picture; the last one is kept."""
-        if self._shown is None or self._shown[0] != png:
+    def shown(self, png: bytes) -> Tensor:
+        """(1 + T, dim) of what is on a picture; what the eyes saw of the last one is kept."""
+        if self._seen is None or self._seen[0] != png:
             size = Screenshot(png=png, width=1, height=1).image_size
             shot = Screenshot(png=png, width=size[0], height=size[1])
-            self._shown = png, features(self.eyes.look(shot).things, *size)
-        out: Tensor = self.bridge(self._shown[1])
+            self._seen = png, features(self.eyes.look(shot).things, *size)
+        out: Tensor = self.bridge(self._seen[1])
         return out
 
     def embedded(self, turn: Turn) -> Tensor:
@@ -79,16 +77,7 @@ class SeeingChat(TextChat):
         ids = self.prompt(turn._replace(png=None))
         at = self.begins(ids)
         words = self.language.embed(torch.tensor(ids))
-        return torch.cat([words[:at], self.page(turn.png), words[at:]])
-
-    @torch.inference_mode()
-    def likelihoods(self, text: str, options: Sequence[str], png: bytes | None = None) -> list[float]:
-        """With a picture, its things stand before the text."""
-        if png is None:
-            return super().likelihoods(text, options)
-        last = self.after(self.ids(text), self.page(png), hashlib.sha256(png).digest())
-        share = self.language.logits(last).float().log_softmax(-1)
-        return [float(share[self.ids(option)[0]]) for option in options]
+        return torch.cat([words[:at], self.shown(turn.png).to(words.dtype), words[at:]])
 
 
 def bridge_for(pointer: NanoPointer, held: TextModel) -> Bridge:

@@ -5,7 +5,8 @@ length are answered together by filling the shorter ones from the left: rotation
 changes. It has no eyes: a picture is a UsageError. Knows no benchmark.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -21,6 +22,8 @@ SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 TOGETHER = 32
 LEAST = 16
 """Tokens that two prompts must share for the first one's to be kept."""
+PACK = 384
+"""Tokens of several continuations that are computed together."""
 
 
 class TextChat:
@@ -37,6 +40,7 @@ class TextChat:
     def use(self, held: gguf_files.TextModel) -> None:
         self.model, self.weights_sha256 = held.name, held.sha256
         self.language, self.tokenizer, self.first = held.language, held.tokenizer, held.first
+        self.end = held.end
         ends = [held.end, *(self.tokenizer.token_to_id(token) for token in ("<|im_end|>", "<|endoftext|>", "</s>"))]
         self.ends = {end for end in ends if end is not None}
         self._kept: tuple[bytes, list[int], Cache] = (b"", [], Cache(self.language.config.layers))
@@ -49,9 +53,9 @@ class TextChat:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def prompt(self, turn: Turn) -> list[int]:
-        """Token ids of a turn in ChatML; UsageError for a picture."""
+        """Token ids of a turn's words in ChatML; UsageError for a picture that cannot be shown."""
         if turn.png is not None:
-            raise UsageError(f"{self.model!r} is a text model: it cannot be shown a picture")
+            self.shown(turn.png)
         begin = [self.first] if self.first is not None else []
         head = self.ids("<|im_start|>system\n", True) + self.ids(turn.system or SYSTEM) + self.ids("<|im_end|>\n", True)
         own = (
@@ -123,34 +127,87 @@ class TextChat:
 
     # choosing
 
-    @torch.inference_mode()
-    def likelihoods(self, text: str, options: Sequence[str], png: bytes | None = None) -> list[float]:
-        """Log-probability of each option's first token after a plain text, without roles; UsageError for a picture."""
-        if png is not None:
-            raise UsageError(f"{self.model!r} is a text model: it cannot be shown a picture")
-        ids = [*([self.first] if self.first is not None else []), *self.ids(text)]
-        share = self.language.logits(self.after(ids)).float().log_softmax(-1)
-        return [float(share[self.ids(option)[0]]) for option in options]
+    def shown(self, png: bytes) -> Tensor:
+        """(T, dim) of what a picture shows; UsageError without eyes."""
+        raise UsageError(f"{self.model!r} is a text model: it cannot be shown a picture")
 
-    def after(self, ids: list[int], shown: Tensor | None = None, key: bytes = b"") -> Tensor:
-        """(dim,) of the last token; what the last call shares with this one is not computed again.
+    def likelihoods(self, text: str, options: Sequence[str], png: bytes | None = None) -> list[float]:
+        """Log-probability of each option's first token after a plain text, without roles."""
+        return self.likelihoods_many([text], options, png)[0]
+
+    @torch.inference_mode()
+    def likelihoods_many(
+        self, texts: Sequence[str], options: Sequence[str], png: bytes | None = None
+    ) -> list[list[float]]:
+        """The same for each of some texts; what all of them begin with, and a picture before them, is computed once.
+
+        The rest of them is computed several at a time, in one row in which none sees another.
+        """
+        begin = [self.first] if self.first is not None else []
+        rows = [[*begin, *self.ids(text)] for text in texts]
+        shown = None if png is None else self.shown(png)
+        common = min(alike(rows[0], row) for row in rows)
+        cache = self.after(rows[0][: min(common, min(map(len, rows)) - 1)], shown, _key(png))
+        past = cache.length
+        first = past - (0 if shown is None else len(shown))
+        names = [self.ids(option)[0] for option in options]
+        out: list[list[float]] = []
+        for some in packs([row[first:] for row in rows], PACK):
+            x = self.language.embed(torch.tensor([token for row in some for token in row]))
+            places = torch.cat([torch.arange(past, past + len(row)) for row in some])
+            states = self.language(x[None], cache, apart([len(row) for row in some], past), places)[0]
+            cache.length = past  # the next ones do not see these
+            last = torch.tensor([len(row) for row in some]).cumsum(0) - 1
+            out += self.language.logits(states[last]).float().log_softmax(-1)[:, names].tolist()
+        return out
+
+    def after(self, ids: list[int], shown: Tensor | None = None, key: bytes = b"") -> Cache:
+        """What has been seen after these tokens; what the last call shares with this one is not computed again.
 
         shown: (T, dim) that stands before the tokens, and the key by which it is known again.
         """
         first = 0 if shown is None else len(shown)
         before, words, kept = self._kept
-        differ = (i for i, (a, b) in enumerate(zip(words, ids, strict=False)) if a != b)
-        same = min(next(differ, min(len(words), len(ids))), len(ids) - 1) if before == key else 0
-        again = same >= LEAST
+        same = alike(words, ids)
+        again = before == key and first + same >= LEAST
         cache = shortened(kept, first + same) if again else self.language.cache()
-        rest = self.language.embed(torch.tensor(ids[same if again else 0 :]))
+        rest = self.language.embed(torch.tensor(ids[same if again else 0 :], dtype=torch.long))
         if shown is not None and not again:
-            rest = torch.cat([shown, rest])
-        new, total = len(rest), first + len(ids)
-        mask = torch.ones(new, total, dtype=torch.bool).tril(total - new) if again else None
-        out: Tensor = self.language(rest[None], cache, mask)[0, -1]
+            rest = torch.cat([shown.to(rest.dtype), rest])
+        if len(rest):
+            total = first + len(ids)
+            mask = torch.ones(len(rest), total, dtype=torch.bool).tril(total - len(rest)) if again else None
+            self.language(rest[None], cache, mask)
         self._kept = key, ids, cache
-        return out
+        return cache
+
+
+def _key(png: bytes | None) -> bytes:
+    return b"" if png is None else hashlib.sha256(png).digest()
+
+
+def alike(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two rows begin with alike."""
+    differ = (i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
+    return next(differ, min(len(first), len(second)))
+
+
+def packs(rows: Sequence[list[int]], most: int) -> Iterator[list[list[int]]]:
+    """Rows in their order, as many together as have at most so many tokens, and one at least."""
+    some: list[list[int]] = []
+    for row in rows:
+        if some and sum(map(len, some)) + len(row) > most:
+            yield some
+            some = []
+        some.append(row)
+    if some:
+        yield some
+
+
+def apart(lengths: Sequence[int], past: int) -> Tensor:
+    """(L, past + L) for rows side by side after one past: each sees the past and itself, none sees another."""
+    own = torch.block_diag(*(torch.ones(length, length).tril() for length in lengths)).bool()
+    return torch.cat([torch.ones(len(own), past, dtype=torch.bool), own], 1)
 
 
 def left_filled(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
