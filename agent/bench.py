@@ -85,7 +85,7 @@ def text(
     from deixis.benchmarks import text_run
 
     modes = [mode.strip() for mode in image.split(",") if mode.strip()]
-    print(text_run.table(text_run.bench(task, modes, model, count, out, images)))
+    print(text_run.table(text_run.bench(task, modes, model, count, out, text_run.How(images))))
 
 
 Model = Annotated[str | None, typer.Option(help="A folder of weights, or MODEL@URL; the embedded model has no words.")]

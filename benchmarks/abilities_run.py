@@ -17,7 +17,7 @@ from PIL import Image
 from deixis.benchmarks import baselines, molmo_scores, statistics
 from deixis.benchmarks.clock_faces import face
 from deixis.benchmarks.counting_scenes import scene
-from deixis.benchmarks.progress import Told, shown
+from deixis.benchmarks.progress import Told, answering, shown
 from deixis.benchmarks.results import Results, Run, save
 from deixis.browser.errors import OutputError, ServerError
 from deixis.browser.types import Frozen, Screenshot
@@ -78,7 +78,8 @@ def bench(
     with Results.open(folder, run, Ability, told.notice) as results:
         todo = [number for number in numbers if f"{_prefix(task)}/{number}" not in results.done]
         failed: dict[str, Ability] = {}
-        for some in shown(_each(todo, one), len(todo), told, lambda row: row.correct, "right"):
+        answers = answering(_each(todo, one), lambda row: row.failed)
+        for some in shown(answers, len(todo), told, lambda row: row.correct, "right"):
             results.append([row for row in some if not row.failed])
             failed |= {row.id: row for row in some if row.failed}
         rows = [results.done.get(f"{_prefix(task)}/{n}") or failed[f"{_prefix(task)}/{n}"] for n in numbers]

@@ -59,22 +59,27 @@ def _parquet(path: Path, name: str) -> Table:
     return Table(name, batches, tuple(file.schema_arrow.names))
 
 
-def _from_hub(hub: str, config: str) -> Table:
+def from_hub(name: str, config: str, split: str, instead: str) -> Any:
+    """A set on the hub; SetupError, saying what to do instead, when it cannot be read."""
     try:
         import datasets
     except ImportError as error:
         raise SetupError(
-            f"{hub!r} is read through {error.name!r}, which is missing: pip install 'deixis[bench]'"
+            f"{name!r} is read through {error.name!r}, which is missing: pip install 'deixis[bench]', or {instead}"
         ) from error
     try:
-        found = datasets.load_dataset(hub, config or None, split=SPLIT)
+        return datasets.load_dataset(name, config or None, split=split)
     except (OSError, ValueError) as error:
-        raise SetupError(
-            f"{hub!r} cannot be read from the hub ({error}): give a folder that it was downloaded to"
-        ) from error
+        raise SetupError(f"{name!r} cannot be read from the hub ({error}): {instead}") from error
+
+
+def _from_hub(hub: str, config: str) -> Table:
+    found = from_hub(hub, config, SPLIT, "give a folder that it was downloaded to")
+    from datasets import Image
+
     for column, feature in found.features.items():
-        if isinstance(feature, datasets.Image):
-            found = found.cast_column(column, datasets.Image(decode=False))
+        if isinstance(feature, Image):
+            found = found.cast_column(column, Image(decode=False))
     return Table(config or SPLIT, lambda: ([row] for row in found), tuple(found.features))
 
 

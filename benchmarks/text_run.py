@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from deixis.benchmarks import statistics, text_images
-from deixis.benchmarks.progress import Told, shown
+from deixis.benchmarks.progress import Told, answering, shown
 from deixis.benchmarks.results import Results, Run, save
 from deixis.benchmarks.text_search import searched, searches
 from deixis.benchmarks.text_tasks import LETTERS, MOST, TASKS, Grade, Question, digest, graded, questions
@@ -24,7 +24,7 @@ from deixis.browser.errors import OutputError, ServerError, UsageError
 from deixis.browser.types import Frozen
 from deixis.vlm.prompted import Talker, Turn
 
-BATCH = 32
+BATCH = 64
 """Questions that are asked together, where the model can."""
 
 
@@ -65,6 +65,17 @@ class Answer(Frozen):
     """Why there is no answer: it counts as wrong, and apart."""
 
 
+class How(NamedTuple):
+    """What of a task may be other than usual."""
+
+    images: int = 8
+    """Pictures of a search."""
+    solved: bool = True
+    """Whether solved examples stand before MMLU's questions."""
+    most: int | None = None
+    """Tokens of an answer at most."""
+
+
 class Asked(NamedTuple):
     """How questions are asked in a run."""
 
@@ -77,18 +88,15 @@ class Asked(NamedTuple):
 
 
 def bench(
-    task: str, modes: Sequence[str], model: str | Talker | None, count: int | None, out: Path | None, images: int = 8,
-    solved: bool = True,
+    task: str, modes: Sequence[str], model: str | Talker | None, count: int | None, out: Path | None,
+    how: How = How(),  # noqa: B008  frozen
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
-    """Runs a task in some modes; the summary of each, with its comparison with `none` where both were run.
-
-    solved: whether solved examples stand before MMLU's questions.
-    """
+    """Runs a task in some modes; the summary of each, with its comparison with `none` where both were run."""
     unknown = [mode for mode in modes if mode not in text_images.MODES]
     if unknown:
         raise UsageError(f"--image {unknown[0]!r} is none of {', '.join(text_images.MODES)}")
     told = Told()
-    found, broken = questions(task, count, solved=solved)
+    found, broken = questions(task, count, solved=how.solved)
     for line in broken:
         told.notice(f"left out: {line}")
     held = load(model) if model is None or isinstance(model, str) else model
@@ -97,9 +105,9 @@ def bench(
     summaries: dict[str, dict[str, Any]] = {}
     for mode in modes:
         if mode == "search":
-            summaries[mode] = searches(held, found, folder / mode, images, told, asking, not likely)
+            summaries[mode] = searches(held, found, folder / mode, how.images, told, asking, not likely)
             continue
-        asked = Asked(held, mode, text_images.picture(mode), MOST[task], not likely)
+        asked = Asked(held, mode, text_images.picture(mode), how.most or MOST[task], not likely)
         summaries[mode] = one(task, found, asked, folder / mode, told, broken)
     _compare(folder, summaries, found)
     return summaries
@@ -127,7 +135,7 @@ def one(
     """One mode: its results and its summary."""
     how = "likelihood" if task == "mmlu" and not asked.words else "words"
     run = Run(
-        set=f"{task}, {how}",
+        set=f"{task}, {how}" + (f", at most {asked.most} tokens" if asked.most != MOST[task] else ""),
         set_sha256=digest(found),
         model=f"{asked.talker.model}, image {asked.mode}",
         weights_sha256=asked.talker.weights_sha256,
@@ -135,7 +143,8 @@ def one(
     with Results.open(folder, run, Answer, told.notice) as results:
         todo = [question for question in found if question.id not in results.done]
         failed: dict[str, Answer] = {}
-        for some in shown(asking(todo, asked), len(todo), told, lambda answer: answer.correct, "right"):
+        answers = answering(asking(todo, asked), lambda answer: answer.failed)
+        for some in shown(answers, len(todo), told, lambda answer: answer.correct, "right"):
             results.append([answer for answer in some if not answer.failed])
             failed |= {answer.id: answer for answer in some if answer.failed}
         rows = [results.done.get(question.id) or failed[question.id] for question in found]
@@ -157,8 +166,9 @@ def asking(found: Sequence[Question], asked: Asked) -> Iterator[list[Answer]]:
             for start in range(0, len(same), BATCH):
                 yield _likeliest(same[start : start + BATCH], asked.talker, asked)
         return
-    for start in range(0, len(found), BATCH):
-        yield _said(found[start : start + BATCH], asked)
+    size = BATCH if isinstance(asked.talker, Packer) else 2 * asked.talker.at_once
+    for start in range(0, len(found), size):
+        yield _said(found[start : start + size], asked)
 
 
 def _likeliest(some: Sequence[Question], model: Chooser, asked: Asked) -> list[Answer]:
@@ -217,7 +227,7 @@ def summarise(rows: Sequence[Answer]) -> dict[str, Any]:
     seconds = [row.seconds for row in rows]
     out |= {
         "by": {"subject": {s: rate([r.correct for r in rows if r.subject == s], [r.id for r in rows if r.subject == s]) for s in subjects}},
-        "cut_off": sum(not row.whole for row in rows), "nothing_chosen": sum(not row.chosen for row in rows),
+        "cut_off": sum(not row.whole and not row.failed for row in rows), "nothing_chosen": sum(not row.chosen and not row.failed for row in rows),
         "seconds_p50": statistics.percentile(seconds, 50), "seconds_p95": statistics.percentile(seconds, 95),
     }  # fmt: skip
     if any(row.parts for row in rows):
@@ -260,7 +270,11 @@ def table(summaries: dict[str, dict[str, Any]]) -> str:
                 )
         if pair := s.get("against_none"):
             lines.append(f"  against no image: {pair['difference']:+.1%} ± {pair['stderr']:.1%}, McNemar p={pair['p_items']:.2g}, {pair['only_first']} lost and {pair['only_second']} won, {pair['answers_changed']:.1%} of the answers changed")  # fmt: skip
-        lines.append(f"  seconds a question {s['seconds_p50']:.2f}; model {s['model']} {s['weights_sha256'][:12]}")
+        lines += [f"  no answer, counted as wrong: {row['id']}: {row['reason']}" for row in s["failed"]]
+        lines += [f"  broken, not asked: {line}" for line in s["broken"]]
+        lines.append(
+            f"  seconds a question {s['seconds_p50']:.2f}; model {s['model']} {s['weights_sha256'][:12]}".rstrip()
+        )
     return "\n".join(lines)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from deixis.benchmarks import statistics, text_images
+from deixis.benchmarks.progress import answering
 from deixis.benchmarks.results import Results, Run, save
 from deixis.benchmarks.text_tasks import MOST, Question, digest
+from deixis.browser.errors import ServerError
 from deixis.browser.types import Frozen
 
 WORDINGS = (
@@ -56,23 +58,27 @@ def searches(
             todo = [q for q in found if f"{q.id}#{sort}{k}" not in results.done]
             png = text_images.candidate(k) if sort == "image" else None
             worded = [q.worded(WORDINGS[k]) if sort == "words" else q for q in todo]
-            for some in asking(worded, Asked(talker, "search", png, MOST[found[0].task], words)):
-                results.append(
-                    [
-                        Flip(
-                            id=f"{a.id}#{sort}{k}",
-                            question=a.id,
-                            way=f"{sort}{k}",
-                            chosen=a.chosen or a.answer,
-                            correct=a.correct,
-                        )
-                        for a in some
-                    ]
-                )
+            answers = asking(worded, Asked(talker, "search", png, MOST[found[0].task], words))
+            for some in answering(answers, lambda answer: answer.failed):
+                results.append([_flip(answer, f"{sort}{k}") for answer in some if not answer.failed])
         rows = dict(results.done)
-    summary = summed(rows, [q.id for q in found], images) | run.model_dump()
+    whole = [q.id for q in found if all(f"{q.id}#{sort}{k}" in rows for sort, k in ways)]
+    if not whole:
+        raise ServerError("no question was answered in every way: start again, what has an answer is not asked again")
+    summary = summed(rows, whole, images) | run.model_dump()
+    summary["failed"] = [{"id": q.id, "reason": "not answered in every way"} for q in found if q.id not in whole]
     save(folder / "summary.json", summary)
     return summary
+
+
+def _flip(answer: Any, way: str) -> Flip:
+    return Flip(
+        id=f"{answer.id}#{way}",
+        question=answer.id,
+        way=way,
+        chosen=answer.chosen or answer.answer,
+        correct=answer.correct,
+    )
 
 
 def summed(rows: dict[str, Flip], ids: Sequence[str], images: int) -> dict[str, Any]:
@@ -105,6 +111,8 @@ def summed(rows: dict[str, Flip], ids: Sequence[str], images: int) -> dict[str, 
 def searched(s: dict[str, Any]) -> list[str]:
     """The summary for people."""
     lines = [f"search among {s['images']} images, {s['n']} questions: {s['rate']:.1%} right without one"]
+    if s.get("failed"):
+        lines.append(f"  left out, not answered in every way: {len(s['failed'])}")
     for sort, name in (("image", "images"), ("words", "re-wordings without an image")):
         part = s[sort]
         lines.append(

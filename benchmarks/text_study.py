@@ -21,6 +21,7 @@ from deixis.benchmarks.results import Results, save
 from deixis.benchmarks.study_learning import WAYS, WEIGHTS, made, seen
 from deixis.benchmarks.study_pages import Page, held_out, pages
 from deixis.benchmarks.text_search import searched
+from deixis.benchmarks.text_tasks import MOST
 from deixis.vlm import precision
 from deixis.vlm.seeing import SeeingChat
 from deixis.vlm.text_chat import TextChat
@@ -29,29 +30,37 @@ STAGES = ("look", "before", "learn", "ask", "search")
 BEFORE = "before"
 
 
-def before(out: Path, args: argparse.Namespace) -> None:
-    """The model as it is, and what it says to re-wordings."""
-    chat = TextChat(dtype=precision.fastest())
-    text_run.bench("mmlu", ["none"], chat, args.mmlu, out / "mmlu")
-    if args.ifeval:
-        text_run.bench("ifeval", ["none"], chat, args.ifeval, out / "ifeval")
+def before(chat: TextChat, out: Path, args: argparse.Namespace) -> None:
+    """The model as it is."""
+    _ask("mmlu", ["none"], chat, out, args)
+    _ask("ifeval", ["none"], chat, out, args)
+    _ask("pictured", ["none"], chat, out, args)
 
 
 def ask(way: str, chat: SeeingChat, held: Sequence[Page], out: Path, args: argparse.Namespace) -> None:
-    """Pages that were held out, then text with every picture."""
-    frozen = way == "frozen"
+    """Pages that were held out, then text, then text with every picture."""
     if held and args.questions and not (out / "pages.json").exists():
         save(out / "pages.json", seen(chat, held, args.questions))
-    # Without a picture first: what matters most is there even when time runs out.
-    for task, count, modes in (("mmlu", args.mmlu, args.modes), ("ifeval", args.ifeval, args.ifeval_modes)):
-        asked = [mode for mode in modes if not (frozen and mode == "none")]
-        if count and asked:
-            text_run.bench(task, asked, chat, count, out / task)
+    for task in ("mmlu", "ifeval", "pictured"):
+        # Without a picture a frozen decoder says what it said before.
+        _ask(
+            task,
+            [mode for mode in getattr(args, f"{task}_modes") if way != "frozen" or mode != "none"],
+            chat,
+            out,
+            args,
+        )
+
+
+def _ask(task: str, modes: list[str], chat: TextChat, out: Path, args: argparse.Namespace) -> None:
+    how = text_run.How(args.images, task != "pictured", args.tokens if task == "ifeval" else None)
+    if modes and getattr(args, task):
+        text_run.bench("mmlu" if task == "pictured" else task, modes, chat, getattr(args, task), out / task, how)
 
 
 def search(chat: SeeingChat, out: Path, args: argparse.Namespace) -> None:
     """Among pictures, on questions without solved examples."""
-    text_run.bench("mmlu", ["search"], chat, args.search, out / "mmlu", args.images, solved=False)
+    text_run.bench("mmlu", ["search"], chat, args.search, out / "pictured", text_run.How(args.images, solved=False))
 
 
 # telling
@@ -72,13 +81,13 @@ def report(out: Path) -> Iterator[str]:
     """Every figure there is, a line each."""
     for way in (BEFORE, *WAYS):
         yield from _about_pages(out / way, way)
-        for task in ("mmlu", "ifeval"):
+        for task in ("mmlu", "ifeval", "pictured"):
             alone = out / (BEFORE if way == "frozen" else way) / task / "none"
             for mode in ("none", "blank", "noise", "page"):
                 yield from _figure(out, out / way / task / mode, alone, f"{way}, {task}, image {mode}")
-        found = out / way / "mmlu" / "search" / "summary.json"
+        found = out / way / "pictured" / "search" / "summary.json"
         if found.exists():
-            yield from [f"{way}, mmlu without examples:", *searched(json.loads(found.read_text()))]
+            yield from [f"{way}, MMLU without solved examples:", *searched(json.loads(found.read_text()))]
 
 
 def _about_pages(folder: Path, way: str) -> Iterator[str]:
@@ -122,13 +131,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--screens", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=45, help="of processor time, the three ways together")
     parser.add_argument("--pages", type=int, default=0, help="so many screens only")
-    parser.add_argument("--mmlu", type=int, default=1000)
-    parser.add_argument("--ifeval", type=int, default=100)
     parser.add_argument("--questions", type=int, default=400, help="about held-out pages")
-    parser.add_argument("--search", type=int, default=100, help="questions of a search")
+    parser.add_argument("--mmlu", type=int, default=1000, help="questions with five solved examples")
+    parser.add_argument("--ifeval", type=int, default=100)
+    parser.add_argument(
+        "--pictured", type=int, default=200, help="questions of MMLU without examples, for every picture"
+    )
+    parser.add_argument("--search", type=int, default=100, help="of these for the search")
     parser.add_argument("--images", type=int, default=4, help="of a search")
-    parser.add_argument("--modes", type=_words, default=["none", "page", "noise", "blank"], help="of MMLU")
+    parser.add_argument("--tokens", type=int, default=MOST["ifeval"], help="of an answer of IFEval, at most")
+    parser.add_argument("--mmlu-modes", type=_words, default=["none"])
     parser.add_argument("--ifeval-modes", type=_words, default=["none"])
+    parser.add_argument("--pictured-modes", type=_words, default=["none", "page", "noise", "blank"])
     parser.add_argument("--stages", type=_words, default=list(STAGES))
     parser.add_argument("--ways", type=_words, default=list(WAYS))
     parser.add_argument("--out", type=Path, default=Path("runs/study"))
@@ -145,7 +159,7 @@ def main() -> None:
     train, held = [p for p in found if not held_out(p.name)], [p for p in found if held_out(p.name)]
     told.notice(f"{len(train)} screens to learn from, {len(held)} held out")
     if "before" in args.stages:
-        before(args.out / BEFORE, args)
+        before(TextChat(dtype=precision.fastest()), args.out / BEFORE, args)
     for way in args.ways if {"learn", "ask", "search"} & set(args.stages) else []:
         if "learn" not in args.stages and not (args.out / way / WEIGHTS).exists():
             told.notice(f"{way} has not learned yet: it is left out")

@@ -7,6 +7,7 @@ Files as published, from a folder (the environment's DEIXIS_TEXT_DATA names it),
 
 import csv
 import hashlib
+import io
 import json
 import os
 import re
@@ -15,8 +16,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from pydantic import ValidationError
+
 from deixis.benchmarks import ifeval
-from deixis.browser.errors import SetupError, UsageError
+from deixis.benchmarks.tables import from_hub
+from deixis.browser.errors import UsageError
 from deixis.browser.types import Frozen
 
 DATA = "DEIXIS_TEXT_DATA"
@@ -109,7 +113,7 @@ def _rows(
     path = data / file
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{str(path)!r} cannot be read ({error}): {DATA} names the folder") from error
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -118,22 +122,14 @@ def _rows(
             except ValueError as error:
                 broken.append(f"line {number} of {file}: {error}")
                 continue
+            if not isinstance(row, dict):
+                broken.append(f"line {number} of {file}: no object")
+                continue
             yield f"line {number} of {file}", row
 
 
 def _hub(name: str, config: str, split: str) -> Any:
-    try:
-        import datasets
-    except ImportError as error:
-        raise SetupError(
-            f"no data: {DATA} names no folder, and {error.name!r} is missing: pip install 'deixis[bench]'"
-        ) from error
-    try:
-        return datasets.load_dataset(name, config or None, split=split)
-    except (OSError, ValueError) as error:
-        raise SetupError(
-            f"{name!r} cannot be read from the hub ({error}): put the files in a folder and name it in {DATA}"
-        ) from error
+    return from_hub(name, config, split, f"put its files in a folder and name that in {DATA}")
 
 
 # GSM8K
@@ -188,12 +184,19 @@ def _subjects(data: Path | None, broken: list[str]) -> Iterator[tuple[str, Rows,
         subject = path.stem.removesuffix("_test")
         shots = data / "mmlu" / "dev" / f"{subject}_dev.csv"
         dev = [row for _, row in _csv(shots, broken)] if shots.exists() else []
+        if not dev:
+            broken.append(f"{shots.name} has no solved examples: {subject} is asked without")
         yield subject, dev, _csv(path, broken)
 
 
 def _csv(path: Path, broken: list[str]) -> list[tuple[int, dict[str, str]]]:
     found = []
-    with path.open(newline="", encoding="utf-8") as file:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        broken.append(f"{path.name} cannot be read: {error}")
+        return []
+    with io.StringIO(text, newline="") as file:
         reader = csv.DictReader(file)
         for number, row in enumerate(reader):
             if row.get("answer") in {"0", "1", "2", "3"} and all(row.get(f"choice{i}") is not None for i in range(4)):
@@ -235,8 +238,11 @@ def letter_of(text: str) -> str:
 
 
 def _ifeval(data: Path | None, broken: list[str]) -> Iterator[Question]:
+    seen: set[str] = set()
     for where, row in _rows(data, "ifeval_input_data.jsonl", ("google/IFEval", "", "train"), broken):
         try:
+            if str(row["key"]) in seen:
+                raise UsageError(f"two prompts have the key {row['key']!r}")
             names, arguments = row["instruction_id_list"], row["kwargs"]
             unknown = [name for name in names if name not in ifeval.CHECKS]
             if unknown or len(names) != len(arguments):
@@ -247,9 +253,13 @@ def _ifeval(data: Path | None, broken: list[str]) -> Iterator[Question]:
                 id=f"ifeval/{row['key']}", task="ifeval", subject=names[0], text=row["prompt"], instructions=tuple(names),
                 arguments=tuple({k: v for k, v in given.items() if v is not None} for given in arguments),
             )  # fmt: skip
-        except (KeyError, TypeError, UsageError) as error:
-            broken.append(f"{where}: {error}")
+        except KeyError as error:
+            broken.append(f"{where}: no {error}")
             continue
+        except (AttributeError, TypeError, ValidationError, UsageError) as error:
+            broken.append(f"{where}: {str(error).splitlines()[0]}")
+            continue
+        seen.add(str(row["key"]))
         yield question
 
 

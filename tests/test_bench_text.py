@@ -87,6 +87,31 @@ def test_tasks_come_from_files_and_what_is_broken_is_named(data: Path) -> None:
     assert [question.id for question in found] == ["ifeval/1", "ifeval/2"] and "poetry:rhyme" in broken[0]
 
 
+def test_what_is_no_question_is_named_by_line(data: Path) -> None:
+    """Lines that are no objects, prompts without their arguments, keys that come twice, tables that are no text."""
+    prompt = {"key": 1, "prompt": "No commas.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    rows = [prompt, [1], prompt, prompt | {"key": 2, "kwargs": ["x"]}, {"key": 3}, prompt | {"key": 4, "prompt": None}]
+    (data / "ifeval_input_data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found, broken = text_tasks.questions("ifeval")
+    assert [question.id for question in found] == ["ifeval/1"] and len(broken) == 5
+    assert (
+        all(line.startswith("line ") and "\n" not in line for line in broken)
+        and "two prompts have the key 1" in broken[1]
+    )
+    (data / "gsm8k_test.jsonl").write_text('[1]\n"x"\n' + json.dumps({"question": "1 + 1?", "answer": "#### 2"}))
+    assert text_tasks.questions("gsm8k")[1] == [
+        "line 1 of gsm8k_test.jsonl: no object",
+        "line 2 of gsm8k_test.jsonl: no object",
+    ]
+    (data / "mmlu" / "test" / "law_test.csv").write_bytes(b"\xff\xfe\x00")
+    (data / "mmlu" / "dev" / "high_school_physics_dev.csv").unlink()
+    found, broken = text_tasks.questions("mmlu")
+    assert len(found) == 6 and not any("Answer: " in question.plain for question in found)
+    assert "high_school_physics is asked without" in broken[0] and any(
+        "law_test.csv cannot be read" in line for line in broken
+    )
+
+
 def test_a_part_is_the_same_every_time(data: Path) -> None:
     first, second = (text_tasks.questions("mmlu", 3)[0] for _ in range(2))
     assert first == second and len(first) == 3 and text_tasks.digest(first) == text_tasks.digest(second)
@@ -162,10 +187,23 @@ def test_a_model_without_an_answer_is_counted_apart_and_asked_again(data: Path, 
         return "#### 1000"
 
     found = text_run.bench("gsm8k", ["none"], Scripted(say), None, tmp_path / "out")["none"]
-    assert found["n"] == 5 and [row["id"] for row in found["failed"]] == ["gsm8k/3"]
+    assert found["n"] == 5 and [row["id"] for row in found["failed"]] == ["gsm8k/3"] and found["cut_off"] == 0
+    assert "counted as wrong: gsm8k/3: ServerError: timed out" in text_run.table({"none": found})
     again = Scripted(lambda turn: "#### 1003")
     found = text_run.bench("gsm8k", ["none"], again, None, tmp_path / "out")["none"]
     assert len(again.turns) == 1 and found["failed"] == [] and found["rate"] == 0.4
+
+
+def test_a_model_that_never_answers_ends_the_run(data: Path, tmp_path: Path) -> None:
+    def say(turn: Turn) -> str:
+        raise ServerError("timed out")
+
+    model = Scripted(say)
+    with pytest.raises(ServerError, match="5 questions in a row have no answer, the last: ServerError: timed out"):
+        text_run.bench("gsm8k", ["none"], model, None, tmp_path / "out")
+    with pytest.raises(ServerError, match="none of 2 questions has an answer"):
+        text_run.bench("ifeval", ["none"], model, None, tmp_path / "two")
+    assert not (tmp_path / "two" / "none" / "summary.json").exists()
 
 
 def test_a_search_is_judged_on_what_it_was_not_chosen_by(data: Path, tmp_path: Path) -> None:
@@ -175,11 +213,27 @@ def test_a_search_is_judged_on_what_it_was_not_chosen_by(data: Path, tmp_path: P
     def say(turn: Turn) -> str:
         return "#### 7" if turn.png == upset else "#### 1000"
 
-    found = text_run.bench("gsm8k", ["search"], Scripted(say), None, tmp_path / "out", images=4)["search"]
+    found = text_run.bench("gsm8k", ["search"], Scripted(say), None, tmp_path / "out", text_run.How(4))["search"]
     assert found["image"]["most_flipping"] == "image2" and found["image"]["on_the_other_half"]["rate"] == 1
     assert found["image"]["flipped_by_some"]["rate"] == 1 and found["words"]["flipped_by_some"]["rate"] == 0
     assert found["image_against_words"]["difference"] == 1 and found["images"] == 4
     assert "image2 flips 100.0%" in text_run.table({"search": found})
+
+
+def test_a_search_leaves_out_what_has_no_answer(data: Path, tmp_path: Path) -> None:
+    """A question that one picture leaves without an answer is no flip, and is asked again."""
+
+    def say(turn: Turn) -> str:
+        if turn.png and "3 +" in turn.text:
+            raise ServerError("timed out")
+        return "#### 1000"
+
+    found = text_run.bench("gsm8k", ["search"], Scripted(say), None, tmp_path / "out", text_run.How(2))["search"]
+    assert found["n"] == 4 and found["image"]["flipped_by_some"]["rate"] == 0 and len(found["failed"]) == 1
+    assert "not answered in every way: 1" in text_run.table({"search": found})
+    again = Scripted(lambda turn: "#### 1000")
+    found = text_run.bench("gsm8k", ["search"], again, None, tmp_path / "out", text_run.How(2))["search"]
+    assert found["n"] == 5 and len(again.turns) == 2 and found["failed"] == []
 
 
 def test_a_search_goes_by_likelihood_where_pictures_can_be_shown(data: Path, tmp_path: Path) -> None:
@@ -187,7 +241,7 @@ def test_a_search_goes_by_likelihood_where_pictures_can_be_shown(data: Path, tmp
         sees = True
 
     model = Sees(str)
-    found = text_run.bench("mmlu", ["search"], model, None, tmp_path / "out", images=2, solved=False)["search"]
+    found = text_run.bench("mmlu", ["search"], model, None, tmp_path / "out", text_run.How(2, solved=False))["search"]
     texts = {turn.text for turn in model.turns}
     assert found["set"] == "mmlu, search, likelihood" and found["rate"] == pytest.approx(2 / 6)
     assert all(text.endswith("\nAnswer:") and "solved" not in text and text.count("Answer:") == 1 for text in texts)
@@ -207,7 +261,7 @@ def test_the_plumbing_with_a_tiny_random_model(data: Path, tmp_path: Path) -> No
     from deixis.vlm.local import load
 
     talker = load(str(molmo_folder(tmp_path / "Molmo2-4B"))).talker
-    found = text_run.bench("mmlu", ["none", "blank", "search"], talker, 2, tmp_path / "out", images=2)
+    found = text_run.bench("mmlu", ["none", "blank", "search"], talker, 2, tmp_path / "out", text_run.How(2))
     assert (
         found["none"]["n"] == found["blank"]["n"] == 2
         and found["blank"]["against_none"]["n"] == 2

@@ -203,7 +203,6 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     prompt = {"prompt": "No commas.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
     (data / "ifeval_input_data.jsonl").write_text("".join(json.dumps({"key": n, **prompt}) + "\n" for n in range(2)))
     monkeypatch.setenv(text_tasks.DATA, str(data))
-    monkeypatch.setitem(text_tasks.MOST, "ifeval", 6)
     monkeypatch.setattr(gguf_files, "packaged", lambda: Path("tiny.gguf"))
     monkeypatch.setattr(gguf_files, "read", lambda path, dtype=torch.float32: tiny(dtype))
     screens = tmp_path / "screens"
@@ -222,7 +221,8 @@ def test_a_study_goes_through_all_its_stages_and_resumes(
 ) -> None:
     out = tmp_path / "out"
     words = ["--screens", str(study), "--out", str(out), "--minutes", "0.05", "--mmlu", "3", "--ifeval", "2"]
-    words += ["--questions", "6", "--search", "2", "--images", "1", "--modes", "none,blank"]
+    words += ["--questions", "6", "--search", "2", "--images", "1", "--pictured", "3", "--tokens", "6"]
+    words += ["--pictured-modes", "none,blank"]
 
     def run(*more: str) -> str:
         monkeypatch.setattr("sys.argv", ["text_study", *words, *more])
@@ -233,8 +233,8 @@ def test_a_study_goes_through_all_its_stages_and_resumes(
     assert "before, mmlu, image none" in first and "frozen" not in first, "what has not learned is left out"
     whole = run()
     for way in ("frozen", "tuned", "replay"):
-        assert f"{way}, questions about held-out pages" in whole and f"{way}, mmlu without examples" in whole
-        assert f"{way}, mmlu, image blank" in whole and "against no picture" in whole
+        assert f"{way}, questions about held-out pages" in whole and f"{way}, MMLU without solved examples" in whole
+        assert f"{way}, pictured, image blank" in whole and "against no picture" in whole
     assert "tuned, ifeval, image none" in whole and "frozen, ifeval" not in whole, "by construction it says the same"
     files = {path: path.read_bytes() for path in out.rglob("*.jsonl")}
     weights = (out / "tuned" / "weights.safetensors").read_bytes()

@@ -19,10 +19,10 @@ from deixis.vlm.prompted import SHORT, Completion, Heard, Turn
 
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 """What SmolLM2's own template puts first."""
-TOGETHER = 32
+TOGETHER = 64
 LEAST = 16
 """Tokens that two prompts must share for the first one's to be kept."""
-PACK = 384
+PACK = 256
 """Tokens of several continuations that are computed together."""
 
 
