@@ -25,7 +25,7 @@ demo: install
 # Two at a time: tests in a browser mostly wait for it.
 test: install
 	$(BIN)/deixis setup
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 # Longer suites; a second start goes on after the last test that passed.
 test-all: install

@@ -16,6 +16,7 @@ from PIL import Image
 
 from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
 from deixis.vlm import ask, checkpoint, judge, precision, questions, sight, spans
+from deixis.vlm.config import ROLES
 from deixis.vlm.decoder import Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
@@ -234,11 +235,29 @@ def places_of(things: Things, elements: np.ndarray, words: np.ndarray) -> list[P
         if same is None:
             merged.append(place)
         else:
-            # What is written on a thing lies within it for sure, its box may be too large.
-            point = place.point if place.thing < things.lines else merged[same].point
-            merged[same] = merged[same]._replace(mass=merged[same].mass + place.mass, point=point)
+            merged[same] = _both(things, merged[same], place)._replace(mass=merged[same].mass + place.mass)
     merged.sort(key=lambda place: -place.mass)
     return [place._replace(mass=min(place.mass, 1.0)) for place in merged[:NAMESAKES]]
+
+
+def _both(things: Things, first: Place, second: Place) -> Place:
+    """Two that are one place.
+
+    What is written on a thing lies within it for sure, its box may be too large; but what is written before the middle of
+    a field may be its label.
+    """
+    element, text = sorted((first, second), key=lambda place: place.thing < things.lines)
+    if text.thing >= things.lines:
+        return first
+    if element.thing < things.lines:
+        return first._replace(point=second.point)
+    before = text.box.x1 < element.point.x or text.box.y1 < element.point.y
+    if before and element.mass > text.mass and things.flags[element.thing, -len(ROLES) :].argmax() in _FILLED:
+        return first._replace(point=element.point, box=element.box, thing=element.thing)
+    return first._replace(point=text.point)
+
+
+_FILLED = [ROLES.index(role) for role in ("field", "select", "checkbox", "radio", "switch", "slider", "file")]
 
 
 def _place(box: Sequence[float], mass: float, thing: int) -> Place:

@@ -151,44 +151,53 @@ def _joined(parts: list[list[int]], things: Things) -> list[list[int]]:
     return out
 
 
-_KINDS = [
-    "link",
-    "button",
-    "field",
-    "tab",
-    "checkbox",
-    "box",
-    "icon",
-    "menu",
-    "item",
-    "entry",
-    "option",
-    "radio",
-    "select",
-    "dropdown",
-    "please",
-    "now",
-    "here",
-]
+_ASKS = questions.FRAME.union(
+    ["locate", "switch", "navigate", "move", "turn", "off", "tick", "untick", "check", "uncheck", "enable", "disable", "put"],
+    ["write", "come", "look", "one", "form", "text", "textbox", "input", "btn", "hyperlink", "checkmark", "mark", "radio"],
+    ["choice", "menu", "caption", "captioned", "labelled", "labeled", "titled", "marked", "saying", "reading", "something"],
+)  # fmt: skip
+"""Words before a name that may only ask; each may be of a name as well, so the longest name that is written counts."""
+_LEADS = frozenset(["just", "first", "next", "finally", "then", "now", "please", "also", "and", "so", "ok"])
+"""Words that only lead up to others which ask ("next, click on"); alone they are names ("Next")."""
+_TAILS = frozenset(
+    ["please", "now", "here", "field", "fields", "box", "link", "button", "tab", "checkbox", "icon", "menu", "item", "entry"]
+    + ["option", "radio", "select", "dropdown", "form", "text", "textbox", "input", "btn", "hyperlink", "list", "choice"]
+)  # fmt: skip
+"""Words after a name that say what it is the name of."""
+_SMALL = frozenset(
+    ["the", "a", "an", "to", "on", "in", "at", "of", "for", "with", "into", "is", "it", "that", "my", "your"]
+)
+"""Words no name is compared with in front."""
+_POLITE = re.compile(r"( please| now| here| to continue| on this page|[.,;:!])+$")
 
 
 def names_of(question: str) -> list[str]:
-    """The letters of what a question may name, the longest first.
+    """The letters of what a question may name, the longest first; the last is the question without all words that ask.
 
-    What stands in quotes; else the question without the words that only ask at its ends, and without all of them.
+    What stands in quotes; else the question with fewer and fewer of the words that only ask at its ends.
     """
     quoted = re.search(r"['\"“‘«`]([^'\"”’»`]{2,})['\"”’»`]", question)
     if quoted:
         return [_bare_all(quoted[1])]
-    words = question.lower().split()
-    while len(words) > 1 and words[-1].strip(".,;:!?") in _KINDS:
-        words.pop()
-    while len(words) > 1 and words[0] in questions.FRAME:
-        words.pop(0)
-    found = dict.fromkeys(
-        [_bare_all(question), _bare_all(" ".join(words)), _bare_all(questions.bare(question.lower()))]
-    )
-    return sorted((name for name in found if name), key=len, reverse=True)
+    lower = question.lower()
+    words = _POLITE.sub("", lower).split() or [lower]
+    plain = [word.strip(".,;:!?()[]") for word in words]
+    starts, ends = [0], [len(words)]
+    while starts[-1] < len(words) - 1 and _only_asks(plain, starts[-1]):
+        starts.append(starts[-1] + 1)
+    while ends[-1] > 1 and plain[ends[-1] - 1] in _TAILS:
+        ends.append(ends[-1] - 1)
+    starts = [start for start in starts if plain[start] not in _SMALL]
+    between = sorted(((end - start, start, end) for start in starts for end in ends if start < end), reverse=True)
+    found = dict.fromkeys(_bare_all(" ".join(words[start:end])) for _, start, end in between)
+    bare = _bare_all(questions.bare(lower))
+    return [name for name in [_bare_all(lower), *found] if name and name != bare] + ([bare] if bare else [])
+
+
+def _only_asks(words: list[str], number: int) -> bool:
+    """Whether a word before a name may be no part of it."""
+    word = words[number]
+    return word in _ASKS or (word in _LEADS and words[number + 1] in _ASKS | _LEADS)
 
 
 def _bare_all(text: str) -> str:
@@ -200,9 +209,10 @@ def likeness(question: str, runs: Runs) -> np.ndarray:
     names = names_of(question)
     if not runs.letters or not names:
         return np.zeros(len(runs.letters))
+    written = set(runs.letters)
+    names = [next((name for name in names if name in written), names[-1]), names[-1]]
     like = np.asarray(process.cdist(names, runs.letters, scorer=fuzz.ratio)) / 100
-    exact = np.nonzero(like.max(1) >= EXACT)[0]
-    return like[exact[0]] if len(exact) else like[-1]
+    return like[0 if like[0].max() >= EXACT else 1]
 
 
 def settled(
@@ -234,6 +244,7 @@ def settled(
     for run in best[runs.alone[best] > WHOLE]:
         alone[runs.words[run]] = True
     others = _controls(things, others, near, alone).copy()
+    others = _own_words(things, others, here, alone)
     lost = _unlabelled(things, others, here)
     moved += float(others[lost].sum())
     others[lost] = 0
@@ -262,6 +273,33 @@ def _controls(things: Things, elements: np.ndarray, near: np.ndarray, here: np.n
 
 
 _FILLED = [ROLES.index(role) for role in ("field", "select")]
+
+
+SURE = 0.4
+"""How surely something must have been found to be believed to be a field."""
+
+
+def _own_words(things: Things, elements: np.ndarray, here: np.ndarray, alone: np.ndarray) -> np.ndarray:
+    """Where the name stands in a field, alone, other fields with words of their own give theirs to it.
+
+    What stands above a field is often its label, but not when it stands in a field itself.
+    """
+    roles = things.flags[:, -len(ROLES) :].argmax(1).tolist()
+    fields = [i for i in range(things.lines, len(things.texts)) if roles[i] in _FILLED and things.texts[i]]
+    holding = _holding(things, here)
+    owners = things.owners.numpy()
+    right = [
+        i
+        for i in fields
+        if holding[i] and alone[owners[1][owners[0] == i]].mean() > WHOLE and things.flags[i, 2] > SURE
+    ]
+    wrong = [i for i in fields if not holding[i]]
+    if not right or not wrong:
+        return elements
+    new = elements.copy()
+    new[right] += elements[wrong].sum() / len(right)
+    new[wrong] = 0
+    return new
 
 
 def _unlabelled(things: Things, elements: np.ndarray, here: np.ndarray) -> list[int]:
