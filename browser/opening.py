@@ -5,12 +5,13 @@ action; what it starts is ended by the stack it is given.
 """
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
 
 from deixis.browser.config import SessionConfig
 from deixis.browser.domains import Bounds
@@ -40,7 +41,21 @@ class Opening:
         await self._bound(browser)
         context = await browser.new_context(**self._options())
         self._stack.push_async_callback(context.close)
+        if self.config.geolocation:
+            context.on("page", self._stay)
         return context
+
+    def _stay(self, page: Page) -> None:
+        """Chromium forgets where it is said to be when a frame of another origin goes; whoever asks then waits for ever."""
+
+        async def again(_: object) -> None:
+            latitude, longitude = self.config.geolocation or (0.0, 0.0)
+            with suppress(PlaywrightError):  # the tab is closed
+                await page.context.set_geolocation({"latitude": latitude, "longitude": longitude})
+
+        page.on("framedetached", again)
+        page.on("domcontentloaded", again)
+        page.on("load", again)
 
     def _check(self) -> None:
         """UsageError for options that exclude one another."""
@@ -69,6 +84,8 @@ class Opening:
         )
         await self._bound(context.browser)
         self._stack.push_async_callback(context.close)
+        if self.config.geolocation:
+            context.on("page", self._stay)
         return context
 
     async def _launched(self) -> Browser:

@@ -269,14 +269,8 @@ async def test_every_page_has_a_solution() -> None:
     assert {file.stem for file in WIDGETS.glob("*.html")} - helpers == set(SOLUTIONS)
 
 
-# The browser's own answer about a place is late on a busy machine: that page is for the long suite too.
-LATE = {"permission"}
-
-
 @pytest.mark.parametrize("scale", [1.0, *(pytest.param(scale, marks=pytest.mark.slow) for scale in SCALES[1:])])
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in LATE else ()) for name in sorted(SOLUTIONS)]
-)
+@pytest.mark.parametrize("name", sorted(SOLUTIONS))
 async def test_a_widget_is_worked(
     name: str, scale: float, sessions: dict[float, Session], widgets_url: str, files: Path
 ) -> None:
@@ -286,6 +280,17 @@ async def test_a_widget_is_worked(
     assert not await session.page.evaluate("solved()")
     await SOLUTIONS[name](Hand(session, files))
     await session.page.wait_for_function("solved()", timeout=15_000)
+
+
+async def test_a_place_is_told_also_after_a_frame_of_another_origin(
+    sessions: dict[float, Session], widgets_url: str, files: Path
+) -> None:
+    """With which Chromium forgets what place it was given."""
+    session = sessions[1.0]
+    for name in ("frame", "permission"):
+        await session.start(f"{widgets_url}/{name}.html")
+        await SOLUTIONS[name](Hand(session, files))
+        await session.page.wait_for_function("solved()", timeout=15_000)
 
 
 async def test_the_gate_knows_what_listens_and_what_does_not(sessions: dict[float, Session], widgets_url: str) -> None:
