@@ -86,16 +86,17 @@ class Consenting:
         self.answer, self.secrets, self.users_words = answer, secrets or Secrets(), users_words
         self._given: set[tuple[str, str, str]] = set()
 
-    async def ask(self, action: Action, hit: Hit | None, url: str, message: str = "") -> None:
-        """Blocked when the action is risky and nobody consents. message: of the dialog that it answers."""
+    async def ask(self, action: Action, hit: Hit | None, url: str, message: str = "") -> bool:
+        """Whether the action is risky; Blocked when it is and nobody consents. message: of the dialog that it answers."""
         risk = self.risk(action, hit, url, message)
         key = (risk.kind, risk.words, risk.url) if risk else ("", "", "")
         if risk is None or key in self._given:
-            return
+            return risk is not None
         answer = self.answer if isinstance(self.answer, bool) else self.answer(risk)
         if not (await answer if inspect.isawaitable(answer) else answer):
             raise Blocked(f"{risk.sentence}; --yes consents")
         self._given.add(key)
+        return True
 
     def risk(self, action: Action, hit: Hit | None, url: str, message: str = "") -> Risk | None:
         """What is risky about an action, or None."""

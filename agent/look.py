@@ -14,8 +14,9 @@ from deixis.agent import ground
 from deixis.agent.api import load_pointer
 from deixis.agent.colours import colour_in, shows
 from deixis.agent.consent import Consenting
+from deixis.agent.done import Done
 from deixis.agent.grammar import clauses
-from deixis.agent.loop import Done, Limits, Loop
+from deixis.agent.loop import Limits, Loop
 from deixis.agent.protocols import Pointer
 from deixis.agent.state import Step, TaskState, is_not_found
 from deixis.browser.actions import Action, Check, Click, Expect, GiveUp, Hover, Read, Select, Type, Wait, describe

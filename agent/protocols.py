@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from deixis.agent.state import TaskState
 from deixis.browser.actions import Action, BrowserAction
-from deixis.browser.types import Change, Hit, Point, Pointing, Reading, Screenshot
+from deixis.browser.types import Change, Expected, Hit, Point, Pointing, Reading, Screenshot
 
 
 class Planner(Protocol):
@@ -36,13 +36,14 @@ class Reader(Protocol):
 class Spent(Protocol):
     """Seconds that the parts of the last action took."""
 
+    preparing: float
     acting: float
     settling: float
     verifying: float
     waiting: float
     """Part of the settling: the page's own work."""
     picturing: float
-    """Part of the verifying: the picture."""
+    """The picture after, which is the next step's own."""
 
 
 class Browser(Protocol):
@@ -54,13 +55,17 @@ class Browser(Protocol):
     @property
     def spent(self) -> Spent: ...
 
+    @property
+    def stopped(self) -> list[str]:
+        """Sentences on what did not come and was stopped, until they are taken out."""
+
     async def look(self) -> Screenshot: ...
 
     async def hit(self, point: Point) -> Hit | None: ...
 
     async def focused(self) -> Hit | None: ...
 
-    async def act(self, action: BrowserAction) -> Change: ...
+    async def act(self, action: BrowserAction, expected: Expected | None = None) -> Change: ...
 
     async def read_dom(self, point: Point) -> Reading: ...
 

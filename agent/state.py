@@ -46,19 +46,22 @@ class Timings(Frozen):
     pointing: float = 0.0
     gating: float = 0.0
     """Hit-tests before acting."""
+    preparing: float = 0.0
+    """Before acting: the mouse brought there, the picture that verification compares with, the last hit-test."""
     acting: float = 0.0
     settling: float = 0.0
     verifying: float = 0.0
     waiting: float = 0.0
-    """Part of the settling: for documents and what they fetch, the page's own work."""
+    """Part of the settling: for documents, what they fetch, and until nothing happened any more: the page's own work."""
     picturing: float = 0.0
-    """Part of the verifying: the picture, which the next step looks at."""
+    """The picture afterwards, which the next step looks at; taken while settling where that went well."""
     total: float = 0.0
 
     @property
     def overhead(self) -> float:
-        """What checking costs beyond the step's own picture and the page's own work."""
-        return self.gating + self.settling - self.waiting + self.verifying - self.picturing
+        """How much longer it all took than acting, one picture and the page's own work: what checking costs."""
+        checking = self.gating + self.preparing + self.settling + self.verifying
+        return checking - self.waiting - self.picturing
 
 
 class Attempt(Frozen):

@@ -27,7 +27,7 @@ from deixis.agent.state import Step, TaskState
 from deixis.browser import actions as do
 from deixis.browser.compare import changed
 from deixis.browser.errors import ActionError, DeixisError, SetupError
-from deixis.browser.types import Change, Hit, Point, Reading, Screenshot
+from deixis.browser.types import Change, Expected, Hit, Point, Reading, Screenshot
 
 SUBSETS = ("coord", "nav", "tab", "chat", "infeas")
 """BrowserGym's own names for what the agent uses."""
@@ -136,7 +136,8 @@ class _Seen:
         self.wanted: queue.Queue[str | None] = queue.Queue()
         """Code of actions; None when the loop broke down."""
         self._shot: Screenshot | None = None
-        self.acting = self.settling = self.verifying = self.waiting = self.picturing = 0.0
+        self.preparing = self.acting = self.settling = self.verifying = self.waiting = self.picturing = 0.0
+        self.stopped: list[str] = []
 
     @property
     def spent(self) -> "_Seen":
@@ -156,7 +157,7 @@ class _Seen:
     async def hit(self, point: Point) -> Hit | None:
         return None
 
-    async def act(self, action: do.BrowserAction) -> Change:
+    async def act(self, action: do.BrowserAction, expected: Expected | None = None) -> Change:
         before = await self.look()
         self.wanted.put(code(action))
         obs = await self._next()

@@ -130,20 +130,31 @@ def figures(episodes: list[Episode]) -> list[str]:
     """What a step's parts took, and how often the first point was right, over the steps that pointed."""
     steps = [step for episode in episodes for step in episode.steps]
     pointed = [step for step in steps if step.attempts]
-    parts = ("screenshot", "pointing", "gating", "acting", "settling", "verifying", "total")
-    times = ", ".join(f"{part} {_spread([getattr(step.timings, part) for step in pointed])}" for part in parts)
-    overhead = _spread([step.timings.overhead for step in pointed])
+    parts = (
+        "screenshot",
+        "pointing",
+        "gating",
+        "preparing",
+        "acting",
+        "settling",
+        "waiting",
+        "verifying",
+        "picturing",
+        "total",
+    )
+    times = ", ".join(f"{part} {spread([getattr(step.timings, part) for step in pointed])}" for part in parts)
+    overhead = spread([step.timings.overhead for step in pointed])
     counts = [pointing_figures(episode) for episode in episodes]
     total = {key: sum(count[key] for count in counts) for key in ("pointed", "first", "done")}
     actions = sum(step.performed is not None and step.planned.kind not in {"finish", "give_up"} for step in steps)
     return [
         f"milliseconds of a step that points, median (p95), n={len(pointed)}: {times}",
-        f"gate, settling and verification beyond the step's own picture and the page's own work: {overhead} ms",
+        f"gate, preparing, settling and verifying without waiting (the page's own work) and one picture: {overhead} ms",
         f"of {total['pointed']} targets the first point was right for {total['first']}, one in the end for {total['done']}; {actions} actions",
     ]
 
 
-def _spread(seconds: list[float]) -> str:
+def spread(seconds: list[float]) -> str:
     """Median and 95th percentile in milliseconds."""
     if not seconds:
         return "-"

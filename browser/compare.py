@@ -27,7 +27,7 @@ def changed(before: Screenshot, after: Screenshot, points: Sequence[Point] = ())
 
 
 @lru_cache(maxsize=2)
-def _opened(png: bytes) -> Image.Image:
+def opened(png: bytes) -> Image.Image:
     """The picture in RGB; the last two are kept, since what is after one action is before the next."""
     with Image.open(io.BytesIO(png)) as image:
         return image.convert("RGB")
@@ -35,12 +35,14 @@ def _opened(png: bytes) -> Image.Image:
 
 def _different(before: bytes, after: bytes) -> NDArray[np.bool_]:
     """(height, width) where a channel differs noticeably; only the part that differs at all is looked at."""
-    difference = ImageChops.difference(_opened(before), _opened(after))
+    difference = ImageChops.difference(opened(before), opened(after))
     mask = np.zeros((difference.height, difference.width), dtype=np.bool_)
     box = difference.getbbox()
     if box:
         left, top, right, bottom = box
-        mask[top:bottom, left:right] = (np.asarray(difference.crop(box)) > NOTICEABLE).any(axis=2)
+        red, green, blue = difference.crop(box).split()
+        most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+        mask[top:bottom, left:right] = np.asarray(most) > NOTICEABLE
     return mask
 
 

@@ -14,7 +14,7 @@ LISTENED = frozenset({"click", "mousedown", "mouseup", "pointerdown", "pointerup
 _SESSIONS: WeakKeyDictionary[Page | Frame, CDPSession] = WeakKeyDictionary()
 
 
-async def _session(frame: Frame) -> CDPSession | None:
+async def session(frame: Frame) -> CDPSession | None:
     """The session of a frame's process; None for a frame within its parent's, where ids of its objects are not known."""
     page = frame.page
     of: Page | Frame = page if frame == page.main_frame else frame
@@ -31,13 +31,13 @@ async def inside(frame: Frame, x: float, y: float) -> Any:
 
     page.js keeps the element: `held` gives it as a handle.
     """
-    session = await _session(frame)
-    if session is None:
+    protocol = await session(frame)
+    if protocol is None:
         return None
     try:
-        node = await session.send("DOM.getNodeForLocation", {"x": round(x), "y": round(y)})
-        found = await session.send("DOM.resolveNode", {"backendNodeId": node["backendNodeId"]})
-        told = await session.send(
+        node = await protocol.send("DOM.getNodeForLocation", {"x": round(x), "y": round(y)})
+        found = await protocol.send("DOM.resolveNode", {"backendNodeId": node["backendNodeId"]})
+        told = await protocol.send(
             "Runtime.callFunctionOn",
             {
                 "objectId": found["object"]["objectId"],
@@ -52,20 +52,20 @@ async def inside(frame: Frame, x: float, y: float) -> Any:
 
 async def listens(frame: Frame, x: float, y: float) -> bool:
     """Whether something small at a point has a listener for clicks; what covers most of the page tells nothing."""
-    session = await _session(frame)
-    if session is None:
+    protocol = await session(frame)
+    if protocol is None:
         return False
     try:
-        line = await session.send("Runtime.evaluate", {"expression": f"window.__deixis.line({{x: {x}, y: {y}}})"})
+        line = await protocol.send("Runtime.evaluate", {"expression": f"window.__deixis.line({{x: {x}, y: {y}}})"})
         if "objectId" not in line["result"]:
             return False
-        listed = await session.send(
+        listed = await protocol.send(
             "Runtime.getProperties", {"objectId": line["result"]["objectId"], "ownProperties": True}
         )
         for item in listed["result"]:
             if not item["name"].isdigit():
                 continue
-            heard = await session.send("DOMDebugger.getEventListeners", {"objectId": item["value"]["objectId"]})
+            heard = await protocol.send("DOMDebugger.getEventListeners", {"objectId": item["value"]["objectId"]})
             if any(listener["type"] in LISTENED for listener in heard["listeners"]):
                 return True
     except PlaywrightError:

@@ -18,6 +18,10 @@ T = TypeVar("T")
 AFTER_ANSWER = 2.0  # seconds that interrupted work gets to end once its dialog is answered
 
 
+class Unanswered(BrowserDied):
+    """The page says nothing any more, or is never there long enough to say it."""
+
+
 class DialogOpened(Exception):
     """Work was interrupted by a dialog; it goes on in the background once the dialog is answered."""
 
@@ -46,7 +50,7 @@ class Dialogs:
         self._watch = asyncio.create_task(self._outlast(handle))
 
     async def race(self, work: Coroutine[Any, Any, T], limit: float) -> T:
-        """The result of the work; DialogOpened when a dialog comes in between, BrowserDied after `limit` seconds."""
+        """The result of the work; DialogOpened when a dialog comes in between, Unanswered after `limit` seconds."""
         if self._handle:
             work.close()
             raise DialogOpened
@@ -56,7 +60,7 @@ class Dialogs:
             return task.result()
         if self._handle is None:
             task.cancel()
-            raise BrowserDied(f"the page has not answered for {limit:.0f} seconds: reload it or start again")
+            raise Unanswered(f"the page has not answered for {limit:.0f} seconds: reload it or start again")
         self._park(task)
         raise DialogOpened
 

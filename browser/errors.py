@@ -36,6 +36,10 @@ class ActionError(DeixisError):
     """The page refused an action: the planner is told and may try another way."""
 
 
+class GaveWay(ActionError):
+    """What was to be pressed was no longer there when the mouse arrived: nothing has been pressed."""
+
+
 class OutputError(DeixisError):
     """A model's output cannot be read as a place: never taken for "not on this screen", never for a guessed point."""
 

@@ -40,6 +40,8 @@ class Executor:
     def __init__(self, tabs: Tabs, navigation_timeout: float, secrets: Secrets | None = None) -> None:
         self._tabs = tabs
         self.secrets = secrets or Secrets()
+        self.expected: Hit | None = None
+        """What the gate has seen where the action is aimed."""
         self.home = "about:blank"
         """Where the run began: secrets without a domain are this host's."""
         self._timeout = navigation_timeout * 1000
@@ -57,6 +59,10 @@ class Executor:
         aimed = (await hit.pinched(self._page)).mouse(point)
         await self._page.mouse.move(aimed.x, aimed.y)
         await call(self._page.main_frame, "frame", wait=True)
+
+    async def bring(self, aimed: Point) -> None:
+        """Brings the mouse to a place of its own frame; the browser answers when the page has been told, with its next frame."""
+        await self._page.mouse.move(aimed.x, aimed.y)
 
     async def _click(self, point: Point, button: Button = "left", count: int = 1) -> None:
         aimed = (await hit.pinched(self._page)).mouse(point)
@@ -100,6 +106,10 @@ class Executor:
 
     async def type(self, action: do.Type) -> None:
         field = await self._into_field(action.target)
+        expected = self.expected
+        if expected and self.secrets.named(action.text) and expected.input_type != field.input_type:
+            kinds = f"of type {field.input_type!r}, not {expected.input_type!r}"
+            raise ActionError(f"the keys would go to {hit.words(field)} {kinds}: look again")
         if field.input_type in ROUTED:
             await self._fill(action, field)
             return
@@ -203,7 +213,7 @@ class Executor:
         if target is not None:
             aimed = (await hit.pinched(self._page)).mouse(place(target))
             return aimed.x, aimed.y
-        view = await call(self._page.main_frame, "view")
+        view = (await call(self._page.main_frame, "view"))["page"]
         return view["width"] / 2, view["height"] / 2
 
     async def select(self, action: do.Select) -> None:

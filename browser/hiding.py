@@ -21,11 +21,13 @@ SLACK = 4.0
 async def boxes(page: Page, marks: Sequence[Sequence[int]]) -> list[Box]:
     """All of them."""
     first = await call(page.main_frame, "masked", list(marks))
-    found = [Box(x0=x0, y0=y0, x1=x1, y1=y1) for x0, y0, x1, y1 in first]
+    return [Box(x0=x0, y0=y0, x1=x1, y1=y1) for x0, y0, x1, y1 in first] + await within(page, marks)
+
+
+async def within(page: Page, marks: Sequence[Sequence[int]]) -> list[Box]:
+    """Those in the frames of the page."""
     inner = [frame for frame in page.frames if frame is not page.main_frame]
-    for more in await asyncio.gather(*(_within(frame, marks) for frame in inner)):
-        found += more
-    return found
+    return [box for boxes in await asyncio.gather(*(_within(frame, marks) for frame in inner)) for box in boxes]
 
 
 async def _within(frame: Frame, marks: Sequence[Sequence[int]]) -> list[Box]:

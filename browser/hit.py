@@ -61,24 +61,24 @@ async def pinched(page: Page) -> Pinch:
     return Pinch(**await call(page.main_frame, "pinch"))
 
 
-async def locate(page: Page, point: Point) -> tuple[Spot, dict[str, Any] | None]:
-    """The innermost frame under a point and what page.js says is there."""
-    pinch = await pinched(page)
+async def locate(page: Page, point: Point, ask: str = "hit", **more: Any) -> tuple[Spot, dict[str, Any] | None]:
+    """The innermost frame under a point and what page.js says is there; `ask` is its function that tells."""
+    seen = await call(page.main_frame, ask, {**point.model_dump(), "outer": True, **more})
+    pinch = Pinch(**seen["pinch"])
     there = pinch.mouse(point)
     inner = Point(x=there.x + pinch.left, y=there.y + pinch.top)
     spot = Spot(page.main_frame, inner, -pinch.left * pinch.scale, -pinch.top * pinch.scale, pinch.scale)
-    seen = await call(spot.frame, "hit", spot.local)
     for _ in range(DEEPEST):
         child = await _child(spot, seen)
-        if child is None or not seen:
+        if child is None:
             break
         spot = spot.into(child, seen["frame"])
-        seen = await call(spot.frame, "hit", spot.local)
-    return spot, seen
+        seen = await call(spot.frame, ask, {**spot.local, **more})
+    return spot, seen if seen["hit"] else None
 
 
-async def _child(spot: Spot, seen: dict[str, Any] | None) -> Frame | None:
-    if not seen or not seen["frame"]:
+async def _child(spot: Spot, seen: dict[str, Any]) -> Frame | None:
+    if not seen["hit"] or not seen["frame"]:
         return None
     handle = await fetch(spot.frame, "find", spot.local)
     return await handle.content_frame() if handle else None
@@ -86,11 +86,15 @@ async def _child(spot: Spot, seen: dict[str, Any] | None) -> Frame | None:
 
 async def hit(page: Page, point: Point) -> Hit | None:
     """What lies at the point; None when nothing does, as outside the viewport."""
-    spot, seen = await locate(page, point)
+    return await told(*await locate(page, point))
+
+
+async def told(spot: Spot, seen: dict[str, Any] | None) -> Hit | None:
+    """What `locate` has found, as a Hit, closed shadow roots included."""
     if not seen:
         return None
-    told = await devtools.inside(spot.frame, spot.point.x, spot.point.y) if seen["closed"] else None
-    found = _hit(spot, told or seen["hit"])
+    within = await devtools.inside(spot.frame, spot.point.x, spot.point.y) if seen["closed"] else None
+    found = _hit(spot, within or seen["hit"])
     if not found.interactive and await devtools.listens(spot.frame, spot.point.x, spot.point.y):
         return found.model_copy(update={"interactive": True})
     return found

@@ -47,6 +47,7 @@
     if (home !== document) settleIn();
     observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
     addEventListener("scroll", onScroll, { capture: true, passive: true });
+    for (const kind of PRESS) addEventListener(kind, onPress, { capture: true });
     if (window.navigation) window.navigation.addEventListener("navigate", onNavigate);
     if (!document.adoptedStyleSheets.includes(sheet)) {
       document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
@@ -73,17 +74,25 @@
     return timing.endTime <= 1500 && animation.currentTime < timing.endTime;
   });
 
-  // Resolves once nothing has happened for `calm` ms and two frames have passed, or after `limit` ms.
-  const quiet = async ({ calm, limit, fresh }) => {
+  // Resolves once nothing has happened for `calm` ms and `frames` frames have passed, or after `limit` ms. `from` is the moment
+  // calm is counted from: null for this one, 0 for what has been calm long enough to be at once. `last` is when something
+  // last happened, or now where it never stopped.
+  const quiet = async ({ calm, limit, from, frames }) => {
     ensure();
-    const start = clock();
-    for (let frames = 1; clock() - start < limit; frames++) {
+    const start = clock(), since = from ?? start;
+    let moved = 0, last = since;
+    const said = (still) => ({ still, leaving, since, last, document: documentId });
+    for (let drawn = 1; clock() - start < limit; drawn++) {
       await frame();
-      const last = Math.max(fresh ? start : 0, ...kin().map((one) => one.lastActive()));
-      if (frames >= 2 && clock() - last >= calm && !moving()) return { still: true, leaving };
-      if (leaving) return { still: false, leaving };
+      last = Math.max(since, moved, ...kin().map((one) => one.lastActive()));
+      if (drawn >= frames && clock() - last >= calm) {
+        if (!moving()) return said(true);
+        moved = last = clock();
+      }
+      if (leaving) return said(false);
     }
-    return { still: false, leaving };
+    last = clock();
+    return said(false);
   };
 
   // Resolves at the first scroll event after the call has armed it, or after `limit` ms.
@@ -207,9 +216,13 @@
     return [...boxes, ...(marks.length ? marked(document, marks) : [])].filter((box) => box[2] > box[0] && box[3] > box[1]);
   };
 
-  const view = () => {
+  const pinch = () => ({ scale: visualViewport.scale, left: visualViewport.offsetLeft, top: visualViewport.offsetTop });
+
+  // What goes with a picture: `page` of the page itself, the state, the moment, and what of this frame must not be seen.
+  const view = (marks) => {
     ensure();
-    return { width: innerWidth, height: innerHeight, scroll_x: scrollX, scroll_y: scrollY, title: document.title, url: location.href, state: snapshot() };
+    const page = { width: innerWidth, height: innerHeight, scroll_x: scrollX, scroll_y: scrollY, title: document.title, url: location.href };
+    return { page, state: snapshot(), at: clock(), pinch: pinch(), density: devicePixelRatio, masked: masked(marks || []) };
   };
 
   // ---- hit-test -------------------------------------------------------------------------------------------------
@@ -351,36 +364,84 @@
   };
 
   // The element that stands for what is at the point: the control, a label's control, or what lies there.
+  const standing = (element) => {
+    const near = control(element);
+    return near && near.localName === "label" && near.control ? near.control : near || element;
+  };
+
   const find = ({ x, y }) => {
     const element = deepest(x, y);
-    if (!element) return null;
-    const near = control(element);
-    if (near && near.localName === "label" && near.control) return near.control;
-    return near || element;
+    return element && standing(element);
   };
 
   const aboutOf = (element) => {
     const near = control(element);
-    const about = near && near.localName === "label" && near.control ? near.control : near || element;
     const pointer = getComputedStyle(element).cursor === "pointer" || DRAWN.has(element.localName);
-    return describe(about, near || element, Boolean(near) || pointer);
+    return describe(standing(element), near || element, Boolean(near) || pointer);
   };
 
-  const hit = ({ x, y }) => {
+  // What lies at a point. `outer`: of the picture, which may be pinched larger; `pinch` says how it became one of the frame.
+  const hit = (point) => {
+    const how = pinch();
+    const { x, y } = point.outer ? { x: point.x / how.scale + how.left, y: point.y / how.scale + how.top } : point;
     const element = deepest(x, y);
-    if (!element) return null;
+    if (!element) return { hit: null, pinch: how };
     const isFrame = element.localName === "iframe" || element.localName === "frame";
     // A custom element without a root that we may see may have a closed one.
     const closed = element.localName.includes("-") && !element.shadowRoot;
-    return { hit: aboutOf(element), frame: isFrame ? inside(element) : null, closed };
+    return { hit: aboutOf(element), frame: isFrame ? inside(element) : null, closed, pinch: how };
+  };
+
+  // ---- what a press meets ---------------------------------------------------------------------------------------
+
+  const PRESS = ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "contextmenu"];
+  const pathOf = Event.prototype.composedPath, stop = Event.prototype.stopImmediatePropagation, prevent = Event.prototype.preventDefault;
+  let armed = null; // what is to be pressed, until it has been
+
+  // What a control says of itself; numbers that count do not matter unless it has to be exact.
+  const likeness = (about, exact) => [about.tag, about.role, about.name, about.says, about.input_type, about.enabled]
+    .map((one) => (exact ? String(one) : String(one).replace(/\d+/g, "#"))).join("\u0001");
+
+  // The same control, or one that says the same where the old one is gone: pages draw their controls anew.
+  const wanted = (there) => armed.element
+    && (there === armed.element || !armed.element.isConnected) && likeness(aboutOf(there), armed.exact) === armed.likeness;
+
+  const onPress = (event) => {
+    if (!armed || armed.over || !event.isTrusted) return;
+    const target = apply(pathOf, event, [])[0];
+    const there = target && target.nodeType === Node.ELEMENT_NODE ? standing(target) : null;
+    const first = !armed.met;
+    if (clock() > armed.until) { armed = null; return; }
+    if (first) {
+      armed.met = there !== null && wanted(there) ? "same" : "other";
+      armed.other = armed.met === "other" && there ? aboutOf(there) : null;
+    }
+    if (armed.met === "other") { apply(stop, event, []); apply(prevent, event, []); }
+    if (event.type === "click" || event.type === "auxclick") armed.over = true;
+  };
+
+  // The hit-test once more, and from now on a press that meets anything else is kept from it; `x` is null where none is expected.
+  const arm = (point) => {
+    ensure();
+    const seen = point.x === null ? null : hit(point);
+    const spot = seen && seen.hit && (point.outer ? { x: point.x / seen.pinch.scale + seen.pinch.left, y: point.y / seen.pinch.scale + seen.pinch.top } : point);
+    const element = spot ? find(spot) : null;
+    armed = { element, exact: point.exact, likeness: element && likeness(aboutOf(element), point.exact), met: null, other: null, over: false, until: clock() + point.limit };
+    return seen;
+  };
+
+  // What the press has met: "same", "other" (and what that is), or null when none came here; disarmed from then on.
+  const pressed = () => {
+    const was = armed;
+    armed = null;
+    return was && { met: was.met, other: was.other };
   };
 
   // The same of an element that the DevTools protocol has found; kept for `held`.
   let held = null;
   const about = (node) => {
     const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement || node.getRootNode().host;
-    const near = control(element);
-    held = near && near.localName === "label" && near.control ? near.control : near || element;
+    held = standing(element);
     return aboutOf(element);
   };
 
@@ -442,7 +503,7 @@
   const api = {
     quiet, scrolled, begin, snapshot, view, masked, hit, find, about, line, text, table, focus, focused, keyboard, kin, own, frame,
     held: () => held,
-    pinch: () => ({ scale: visualViewport.scale, left: visualViewport.offsetLeft, top: visualViewport.offsetTop }),
+    pinch, arm, pressed,
     lastActive: () => active,
     scrolls: () => counts.scrolls,
     reset: () => { seen = new WeakMap(); leaving = false; ensure(); },

@@ -13,15 +13,16 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from html.entities import html5 as NAMED
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from deixis.browser.domains import domain
 from deixis.browser.errors import ActionError, UsageError
-from deixis.browser.types import Frozen
+from deixis.browser.types import Frozen, Hit, Reading, Screenshot
 
+Said = TypeVar("Said", Screenshot, Reading, Hit, Hit | None)
 PLACEHOLDER = re.compile(r"<secret:(\w+)>")
 SHORTEST = 4
 """Characters: a shorter value would be found, and hidden, everywhere."""
@@ -104,6 +105,15 @@ class Secrets:
     def named(self, text: str) -> list[Secret]:
         """The secrets that a text stands for."""
         return [self._all[name] for name in PLACEHOLDER.findall(text) if name in self._all]
+
+    def discreet(self, seen: Said) -> Said:
+        """What a page says, with the names of secrets where their values stood."""
+        if not self or seen is None:
+            return seen
+        dump = seen.model_dump()
+        masked = {name: value for name, value in self.masked(dump).items() if value != dump[name]}
+        kept = {name: type(getattr(seen, name)) for name in masked}
+        return seen.model_copy(update={name: _as(kept[name], value) for name, value in masked.items()})
 
     def reveal(self, secret: Secret) -> str:
         """The value, on its way to the keyboard."""
@@ -190,3 +200,10 @@ def totp(address: str, now: float) -> str:
     start = digest[-1] & 15
     number = int.from_bytes(digest[start : start + 4], "big") & 0x7FFFFFFF
     return str(number % 10**digits).zfill(digits)
+
+
+def _as(kind: type, value: Any) -> Any:
+    """A part of a dump as the type it was before."""
+    if issubclass(kind, BaseModel):
+        return kind.model_validate(value)
+    return tuple(value) if kind is tuple else value

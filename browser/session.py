@@ -6,9 +6,9 @@ refuses (`ActionError`), a URL does not open (`PageUnreachable`), the browser is
 
 import asyncio
 import json
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -17,66 +17,40 @@ from typing import Any, Self, TypeVar
 from playwright.async_api import Browser, BrowserContext, Page
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
-from pydantic import BaseModel
 
-from deixis.browser import hiding
 from deixis.browser import hit as hits
-from deixis.browser.actions import AnswerDialog, BrowserAction, Check, Click, Goto, NewTab, Select, Type, Wait
-from deixis.browser.compare import blank, changed
+from deixis.browser.actions import AnswerDialog, BrowserAction, Goto, NewTab, Wait
+from deixis.browser.camera import Camera, check_viewport
 from deixis.browser.config import SessionConfig as SessionConfig  # people import it from here, with the session
-from deixis.browser.dialogs import DialogOpened, Dialogs
+from deixis.browser.dialogs import DialogOpened, Dialogs, Unanswered
 from deixis.browser.downloads import Downloads
-from deixis.browser.errors import ActionError, BrowserDied, DeixisError, PageUnreachable, UsageError
-from deixis.browser.executor import Executor, points
+from deixis.browser.errors import ActionError, BrowserDied, DeixisError, PageUnreachable
+from deixis.browser.executor import Executor
 from deixis.browser.guard import Guard
-from deixis.browser.mask import paint
 from deixis.browser.opening import Opening
-from deixis.browser.script import call, moved_on, source
+from deixis.browser.script import moved_on, source
 from deixis.browser.secrets import Secrets
 from deixis.browser.settle import Settling, quiet, stop_late
-from deixis.browser.tabs import Tab, Tabs, Traffic
-from deixis.browser.types import Change, Hit, Point, Reading, Screenshot, png_size
+from deixis.browser.tabs import Tabs, Traffic
+from deixis.browser.types import Change, Expected, Hit, Point, Reading, Screenshot
+from deixis.browser.verify import Before, Verifier
 
 T = TypeVar("T")
-Said = TypeVar("Said", Screenshot, Reading, Hit, Hit | None)
-LARGEST = 20_000  # CSS pixels of a viewport's side
-REUSE = 1.0  # seconds for which the picture taken after an action may be the next look's
 
 
 @dataclass
 class Spent:
     """Seconds of the last `act` by part."""
 
+    preparing: float = 0.0
+    """Before acting: the mouse brought there, the picture before, the last hit-test."""
     acting: float = 0.0
     settling: float = 0.0
     verifying: float = 0.0
     waiting: float = 0.0
-    """Part of the settling: for documents and what they fetch."""
+    """Part of the settling: until the page did nothing more."""
     picturing: float = 0.0
-    """Part of the verifying: the picture, which is the next step's own."""
-
-
-@dataclass
-class Before:
-    """What verification compares with."""
-
-    tab: Tab
-    opened: int
-    url: str
-    downloads: int
-    state: dict[str, Any] | None = None
-    picture: Screenshot | None = None
-    points: list[Point] = field(default_factory=list)
-
-
-@dataclass
-class Memory:
-    """The last picture, when and in which state it was taken, and where the mouse is."""
-
-    picture: Screenshot | None = None
-    state: dict[str, Any] = field(default_factory=dict)
-    at: float = 0.0
-    tab: Tab | None = None
+    """The picture after, which is the next step's own; most of it is taken while settling."""
 
 
 class Session:
@@ -95,8 +69,11 @@ class Session:
         self._hands = Executor(self._tabs, self.config.navigation_timeout, self.secrets)
         self._hands.home = self.config.home
         self._files = Downloads(self.config.downloads, self.config.download_limit)
+        self._camera = Camera(self._tabs, self.secrets, self.config)
+        self._verifier = Verifier(self._tabs, self._traffic, self._hands, self._camera, self._files)
         self._guard: Guard | None = None
-        self._memory = Memory()
+        self.stopped: list[str] = []
+        """What has been stopped because it did not come, each as a sentence, until somebody takes it."""
         self._stack = AsyncExitStack()
         self._context: BrowserContext | None = None
 
@@ -126,7 +103,7 @@ class Session:
         return session
 
     async def _open(self) -> None:
-        self._check_viewport(self.config.width, self.config.height)
+        check_viewport(self.config.width, self.config.height)
         opening = Opening(self.config, self._stack, self._traffic.give_up_tabs)
         context = await opening.context(self._browser)
         self._guard, self._files.incoming = opening.guard, opening.incoming
@@ -210,15 +187,15 @@ class Session:
             try:
                 seen = await self._race(self._look())
             except DialogOpened:
-                seen = self._behind_dialog()
+                seen = self._camera.behind(self._dialogs.open)
             self._within_bounds()
-            return self._discreet(seen)
+            return self.secrets.discreet(seen)
 
     async def hit(self, point: Point) -> Hit | None:
         """What the browser would click at a point; None outside the viewport and behind a dialog."""
         with self._meaning():
             try:
-                return self._discreet(await self._race(hits.hit(self.page, point)))
+                return self.secrets.discreet(await self._race(hits.hit(self.page, point)))
             except DialogOpened:
                 return None
 
@@ -226,7 +203,7 @@ class Session:
         """What keys would go to; None when nothing has the focus, and behind a dialog."""
         with self._meaning():
             try:
-                return self._discreet(await self._race(hits.focused(self.page)))
+                return self.secrets.discreet(await self._race(hits.focused(self.page)))
             except DialogOpened:
                 return None
 
@@ -234,7 +211,7 @@ class Session:
         """The visible text at a point, from the DOM."""
         with self._meaning():
             try:
-                return self._discreet(await self._race(hits.read(self.page, point)))
+                return self.secrets.discreet(await self._race(hits.read(self.page, point)))
             except DialogOpened as error:
                 raise ActionError("a dialog covers the page: answer it first") from error
 
@@ -248,8 +225,11 @@ class Session:
             text = json.dumps(self.secrets.masked(rows), ensure_ascii=False) if rows is not None else ""
             return Reading(text=text, confidence=1.0 if text else 0.0, source="dom")
 
-    async def act(self, action: BrowserAction) -> Change:
-        """Performs an action whose targets are points, waits for rest, and says what changed."""
+    async def act(self, action: BrowserAction, expected: Expected | None = None) -> Change:
+        """Performs an action whose targets are points, waits for rest, and says what changed.
+
+        expected: what the gate has seen at the point; anything else is not pressed, and GaveWay says so.
+        """
         with self._meaning():
             if isinstance(action, AnswerDialog):
                 return await self._answer(action)
@@ -257,7 +237,7 @@ class Session:
                 raise ActionError(f"a dialog is open ({self._dialogs.open.message!r}): answer it first")
             if self._guard and isinstance(action, Goto | NewTab):
                 self._guard.ask(action.url)
-            change = await self._unless_stopped(self._act(action))
+            change = await self._unless_stopped(self._act(action, expected))
             self._within_bounds()
             return change
 
@@ -282,15 +262,6 @@ class Session:
         if self._guard:
             self._guard.check()
 
-    def _discreet(self, seen: Said) -> Said:
-        """What a page says, with the names of secrets where their values stood."""
-        if not self.secrets or seen is None:
-            return seen
-        dump = seen.model_dump()
-        masked = {name: value for name, value in self.secrets.masked(dump).items() if value != dump[name]}
-        kept = {name: type(getattr(seen, name)) for name in masked}
-        return seen.model_copy(update={n: _as(kept[n], value) for n, value in masked.items()})
-
     async def save_storage_state(self, path: Path) -> None:
         """Writes cookies and local storage to a file that `SessionConfig.storage_state` takes."""
         with self._meaning():
@@ -299,61 +270,33 @@ class Session:
     # ---- looking ----
 
     async def _look(self) -> Screenshot:
-        await quiet(self.page, self.config.patience.calm, self.config.patience.still, fresh=False)
-        view = await call(self.page.main_frame, "view")
-        return self._remembered(view["state"]) or await self._picture(view)
-
-    async def _picture(self, view: dict[str, Any] | None = None) -> Screenshot:
-        """Takes a picture; the view is read in the same turn."""
-        tab = self._tabs.current
-        view = view or await call(tab.page.main_frame, "view")
-        self._check_viewport(view["width"], view["height"])
-        hidden = await hiding.boxes(tab.page, self.secrets.marks)
-        png = await tab.page.screenshot(scale="device", caret="initial", timeout=self.config.answer_timeout * 1000)
-        if hidden or self.secrets.typed:  # and what came in between
-            hidden += await hiding.boxes(tab.page, self.secrets.marks)
-            png = await asyncio.to_thread(paint, png, hidden, png_size(png)[0] / view["width"])
-        state = view.pop("state")
-        picture = Screenshot(png=png, **view)
-        self._memory = Memory(picture, state, monotonic(), tab)
-        return picture
-
-    def _remembered(self, state: dict[str, Any]) -> Screenshot | None:
-        """The last picture, if nothing can have changed since."""
-        memory = self._memory
-        fresh = memory.tab is self._tabs.current and memory.state == state and monotonic() - memory.at < REUSE
-        return memory.picture if fresh else None
-
-    def _behind_dialog(self) -> Screenshot:
-        width, height = self.config.width, self.config.height
-        empty = Screenshot(png=blank(width, height), width=width, height=height, url=self.page.url)
-        last = self._memory.picture or empty
-        return last.model_copy(update={"dialog": self._dialogs.open})
-
-    def _check_viewport(self, width: float, height: float) -> None:
-        if not (0 < width <= LARGEST and 0 < height <= LARGEST):
-            raise UsageError(
-                f"the viewport is {width:g}x{height:g} CSS pixels: each side has to be between 1 and {LARGEST}"
-            )
+        view = await self._camera.view()
+        if known := self._camera.remembered(view["state"]):
+            return known.picture
+        await quiet(self.page, self.config.patience.calm, self.config.patience.still, since=0)
+        return (await self._camera.take()).picture
 
     # ---- acting ----
 
-    async def _act(self, action: BrowserAction) -> Change:
-        before = self._ground()
-        since = monotonic()
-        self.spent = Spent()
+    async def _act(self, action: BrowserAction, expected: Expected | None) -> Change:
+        before = self._verifier.ground()
+        self.spent, self._hands.expected = Spent(), expected.hit if expected else None
         try:
-            await self._race(self._prepare(action, before))
+            limit = self.config.answer_timeout
+            await self._timed("preparing", self._verifier.prepare(action, before, expected), limit)
             since = monotonic()
             await self._timed("acting", self._hands.perform(action), self._limit(action))
             return await self._aftermath(action, before, since)
         except DialogOpened:
             return Change(dialog=True, url=not self.page.is_closed() and self.page.url != before.url)
+        except ActionError:
+            await self._verifier.let_go(before)
+            raise
 
     async def _answer(self, action: AnswerDialog) -> Change:
-        before, since = self._ground(), monotonic()
+        before, since = self._verifier.ground(), monotonic()
         self.spent = Spent()
-        before.picture = self._memory.picture
+        before.picture = self._camera.last.picture if self._camera.last else None
         try:
             await self._dialogs.answer(action.accept, action.text)
             change = await self._aftermath(action, before, since)
@@ -362,13 +305,18 @@ class Session:
         return change.model_copy(update={"dialog": True})
 
     async def _aftermath(self, action: BrowserAction, before: Before, since: float) -> Change:
-        patience = self.config.patience
+        patience, stopped = self.config.patience, len(self.stopped)
         if isinstance(action, Wait):
             patience = patience.model_copy(update={"still": action.seconds, "fetch": action.seconds})
-        settling = Settling(lambda: self.page, self._traffic, patience, since)
-        await self._timed("settling", settling.run(), self._limit(action))
-        self.spent.waiting += settling.waited
-        return await self._timed("verifying", self._verify(before), self.config.answer_timeout)
+        settling = Settling(lambda: self.page, self._traffic, patience, since, self._verifier.nearly(before))
+        try:
+            await self._timed("settling", settling.run(), self._limit(action))
+            self.spent.waiting += settling.waited
+            verified = self._verifier.after(before, settling.rest, patience.navigation)
+            change, self.spent.picturing = await self._timed("verifying", verified, self.config.answer_timeout)
+        finally:
+            before.drop()
+        return change.model_copy(update={"stopped": len(self.stopped) > stopped})
 
     async def _timed(self, part: str, work: Coroutine[Any, Any, T], limit: float) -> T:
         start = monotonic()
@@ -383,75 +331,35 @@ class Session:
         return self.config.answer_timeout + extra
 
     async def _race(self, work: Coroutine[Any, Any, T], limit: float | None = None) -> T:
-        """The result of work with the page; what is on its way for too long is stopped, with half of the patience left to answer."""
-        limit = limit or self.config.answer_timeout
+        """The result of work with the page; what is on its way for too long is stopped, with half of the patience left to answer.
+
+        A page that does not answer is dead; one that goes on loading others is not, but there is nothing to be done on it.
+        """
+        start, limit = monotonic(), limit or self.config.answer_timeout
         late = limit - self.config.answer_timeout / 2
-        stopping = asyncio.ensure_future(stop_late(lambda: self.page, self._traffic, late))
+        told = self._told_of(late)
+        stopping = asyncio.ensure_future(stop_late(lambda: self.page, self._traffic, late, told))
         try:
             return await self._dialogs.race(work, limit)
+        except Unanswered as error:
+            if not self._traffic.navigated(start):
+                raise
+            raise ActionError(f"one page after the other has been loading for {limit:.0f} seconds") from error
         finally:
             stopping.cancel()
 
-    # ---- verifying ----
+    def _told_of(self, seconds: float) -> Callable[[str], None]:
+        """Who writes down that a document has been stopped."""
 
-    def _ground(self) -> Before:
-        return Before(self._tabs.current, self._tabs.opened, self.page.url, self._files.seen)
+        def told(url: str) -> None:
+            what = f"the page at {self.secrets.mask(url)[:200]!r}" if url else "a new tab"
+            said = (
+                f"{what} did not come within {seconds:g} seconds and was stopped; the page before it is still in view"
+            )
+            if said not in self.stopped:
+                self.stopped.append(said)
 
-    async def _prepare(self, action: BrowserAction, before: Before) -> None:
-        """Checks the points, brings the mouse to where it will click, and keeps what was there before.
-
-        The picture is taken after the mouse has arrived: what hovering changes is not what the click changes.
-        """
-        await before.tab.listen(self._traffic)
-        view = await call(self.page.main_frame, "view")
-        touched = points(action)
-        for point in touched:
-            if not (0 <= point.x < view["width"] and 0 <= point.y < view["height"]):
-                where = f"({point.x:g}, {point.y:g})"
-                raise ActionError(f"{where} is outside the viewport of {view['width']}x{view['height']} CSS pixels")
-        before.points = touched
-        if touched and isinstance(action, Click | Type | Check | Select):
-            await self._hands.move(touched[0])
-        if isinstance(action, Click) and opens_tab(action):
-            there = await hits.hit(self.page, touched[0])
-            if there is not None and there.role == "link":
-                self._traffic.expect_tab()
-        before.state = await call(self.page.main_frame, "begin")
-        before.picture = self._remembered(before.state) if not touched else None
-        before.picture = before.picture or await self._picture()
-
-    async def _verify(self, before: Before) -> Change:
-        tab = self._tabs.opened != before.opened or self._tabs.current is not before.tab
-        if tab:
-            await self.page.bring_to_front()
-        await self._files.settled(self.config.patience.navigation)
-        start = monotonic()
-        after = await self._picture()
-        self.spent.picturing += monotonic() - start
-        near, anywhere = await self._compare(before, after)
-        return Change(
-            pixels_near=near, pixels=anywhere, url=self.page.url != before.url, tab=tab,
-            download=self._files.seen > before.downloads, **self._moved(before, tab),
-        )  # fmt: skip
-
-    async def _compare(self, before: Before, after: Screenshot) -> tuple[bool, bool]:
-        if before.picture is None:
-            return False, False
-        return await asyncio.to_thread(changed, before.picture, after, before.points)
-
-    def _moved(self, before: Before, tab: bool) -> dict[str, Any]:
-        """What page.js counted: focus, values, mutations, scrolling, a new document."""
-        old, new = before.state, self._memory.state
-        if old is None or tab:
-            return {}
-        if old["document"] != new["document"]:
-            return {"loaded": True, "mutations": new["mutations"]}
-        return {
-            "focus": old["focus"] != new["focus"],
-            "value": old["values"] != new["values"],
-            "scrolled": old["scrolls"] != new["scrolls"],
-            "mutations": new["mutations"] - old["mutations"],
-        }
+        return told
 
     # ---- errors ----
 
@@ -485,15 +393,3 @@ class Session:
             return True
         browser = self.page.context.browser
         return browser is not None and not browser.is_connected()
-
-
-def opens_tab(click: Click) -> bool:
-    """Whether this click on a link opens it in a new tab, of which the page itself knows nothing."""
-    return click.button == "middle" or bool({"Control", "Meta", "ControlOrMeta", "Shift"} & set(click.modifiers))
-
-
-def _as(kind: type, value: Any) -> Any:
-    """A part of a dump as the type it was before."""
-    if issubclass(kind, BaseModel):
-        return kind.model_validate(value)
-    return tuple(value) if kind is tuple else value

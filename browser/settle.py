@@ -5,7 +5,7 @@ animation for `calm` milliseconds, and two frames drawn since. Endless animation
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from time import monotonic
 
 from playwright.async_api import Error as PlaywrightError
@@ -40,12 +40,18 @@ class Patience(Frozen):
 class Settling:
     """One wait for rest, since a moment of `time.monotonic`."""
 
-    def __init__(self, page: Callable[[], Page], traffic: Traffic, patience: Patience, since: float) -> None:
-        self._page, self._traffic, self._patience, self._since = page, traffic, patience, since
+    def __init__(
+        self, page: Callable[[], Page], traffic: Traffic, patience: Patience, since: float,
+        nearly: Callable[[], object] = lambda: None,
+    ) -> None:  # fmt: skip
+        """nearly: is called when the page seems to be at rest and only has to stay so."""
+        self._page, self._traffic, self._patience, self._since, self._nearly = page, traffic, patience, since, nearly
         self._start = monotonic()
         self._loaded = False
+        self.rest: Rest | None = None
+        """How it ended; None where no page said."""
         self.waited = 0.0
-        """Seconds for documents and what they fetch: the page's own work, not ours."""
+        """Seconds until the page in the end did nothing more, fetching and loading included: its own work, not ours."""
 
     async def run(self) -> None:
         """Returns when the page is at rest or the bound is reached."""
@@ -61,14 +67,25 @@ class Settling:
     async def _busy(self) -> bool:
         """Waits for one thing; whether to look again."""
         if self._traffic.pending("document", self._since):
-            await self._for_page(self._traffic.stirred(self._left()))
+            await self._traffic.stirred(self._left())
             return True
         if self._traffic.navigated(self._since) and not self._loaded:
-            await self._for_page(load(self._page(), min(self._patience.load, self._left())))
+            await load(self._page(), min(self._patience.load, self._left()))
             self._loaded = True
         page = self._page()
-        rest = await quiet(page, self._patience.calm, self._left())
-        return rest is None or page is not self._page() or await self._stirring(leaving=rest)
+        self.rest = await self._rest(page)
+        return self.rest is None or page is not self._page() or await self._stirring(leaving=self.rest.leaving)
+
+    async def _rest(self, page: Page) -> "Rest | None":
+        """Calm for half of the time, then for the other half: by then what will be looked at can be got ready."""
+        calm, begun = self._patience.calm, monotonic()
+        rest = await quiet(page, calm / 2, self._left())
+        if rest and rest.still and not rest.leaving and not self._traffic.pending("document", self._since):
+            self._nearly()
+            rest = await quiet(page, calm, self._left(), since=rest.since, frames=1)
+        if rest:
+            self.waited = begun - self._start + rest.worked
+        return rest
 
     async def _stirring(self, leaving: bool) -> bool:
         """Whether the network still has to do with what the page shows."""
@@ -78,24 +95,36 @@ class Settling:
             await self._traffic.stirred(min(LEAVING, self._left()))
             return self._traffic.navigated(self._since)
         if self._traffic.pending("part", self._since) and monotonic() < self._start + self._patience.fetch:
-            limit = min(self._start + self._patience.fetch - monotonic(), self._left())
-            await self._for_page(self._traffic.stirred(limit))
+            await self._traffic.stirred(min(self._start + self._patience.fetch - monotonic(), self._left()))
             return True
         return False
 
-    async def _for_page(self, work: Awaitable[object]) -> None:
-        start = monotonic()
-        await work
-        self.waited += monotonic() - start
+
+class Rest(Frozen):
+    """What a document said when it was asked to be calm; moments are milliseconds of its own clock."""
+
+    still: bool
+    leaving: bool
+    since: float
+    """From when calm was counted."""
+    last: float
+    """When something last happened, or the end of what never did."""
+    document: str
+
+    @property
+    def worked(self) -> float:
+        """Seconds from when calm was counted until nothing happened any more: the page's own."""
+        return max(0.0, self.last - self.since) / 1000
 
 
-async def quiet(page: Page, calm: float, limit: float, fresh: bool = True) -> bool | None:
-    """Waits for calm in the document: whether it is about to leave, None when it has left or does not say in time.
+async def quiet(page: Page, calm: float, limit: float, since: float | None = None, frames: int = 2) -> Rest | None:
+    """Waits for calm in the document, and so many frames; None when it has left or does not say in time.
 
-    `fresh` counts calm from now on; otherwise a document that has been calm long enough is at once. A document that is
-    about to give way to another says nothing: Chromium holds questions back until the other one is there.
+    Calm counts from now on, or from a moment of the document's own clock: from 0, what has been calm long enough is at
+    once. A document that is about to give way to another says nothing: Chromium holds questions back until the other one
+    is there.
     """
-    argument = {"calm": calm * 1000, "limit": max(limit, 0) * 1000, "fresh": fresh}
+    argument = {"calm": calm * 1000, "limit": max(limit, 0) * 1000, "from": since, "frames": frames}
     try:
         asked = call(page.main_frame, "quiet", argument, wait=True, tries=1)
         rest = await asyncio.wait_for(asked, max(limit, 0) + SLACK)
@@ -105,7 +134,7 @@ async def quiet(page: Page, calm: float, limit: float, fresh: bool = True) -> bo
         if page.is_closed() or moved_on(error):
             return None
         raise
-    return bool(rest["leaving"])
+    return Rest(**rest)
 
 
 async def load(page: Page, limit: float) -> None:
@@ -116,8 +145,12 @@ async def load(page: Page, limit: float) -> None:
         return
 
 
-async def stop_late(page: Callable[[], Page], traffic: Traffic, seconds: float) -> None:
+async def stop_late(
+    page: Callable[[], Page], traffic: Traffic, seconds: float, told: Callable[[str], object] = lambda _: None
+) -> None:
     """Stops every document that is still on its way after that many seconds, until cancelled: the one in view stays.
+
+    `told` hears its address.
 
     It is what a person does with the browser's stop button. Without it a server that does not answer makes a page that
     is whole and in view answer nothing.
@@ -125,6 +158,7 @@ async def stop_late(page: Callable[[], Page], traffic: Traffic, seconds: float) 
     await asyncio.sleep(seconds)
     while True:
         if traffic.pending("document", 0.0):
+            told(traffic.awaited)
             await _stop(page)
         await traffic.stirred(seconds)
 

@@ -44,6 +44,11 @@ class Traffic:
             return True
         return any(kind == one and begun >= since for one, begun in self._pending.values())
 
+    @property
+    def awaited(self) -> str:
+        """Address of the document that is on its way, the last one asked for; empty for a tab that has none yet."""
+        return next((request.url for request, (kind, _) in reversed(self._pending.items()) if kind == "document"), "")
+
     def navigated(self, since: float) -> bool:
         """Whether a document has been asked for since then."""
         return self._last_document >= since

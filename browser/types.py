@@ -143,6 +143,14 @@ class Hit(Frozen):
     """Address of the frame, as the browser has it."""
 
 
+class Expected(Frozen):
+    """What the gate has seen where an action is aimed: nothing else is to be pressed."""
+
+    hit: Hit
+    exact: bool = False
+    """Whether numbers matter, which on many controls count up by themselves."""
+
+
 class Change(Frozen):
     """What differed after an action. `any` is the verdict, the rest says why."""
 
@@ -158,10 +166,12 @@ class Change(Frozen):
     dialog: bool = False
     tab: bool = False
     download: bool = False
+    stopped: bool = False
+    """A document was on its way for too long and has been stopped: the one before it is still in view."""
 
     @property
     def any(self) -> bool:
         return bool(
             self.pixels_near or self.pixels or self.focus or self.value or self.url or self.loaded
-            or self.scrolled or self.mutations or self.dialog or self.tab or self.download
+            or self.scrolled or self.mutations or self.dialog or self.tab or self.download or self.stopped
         )  # fmt: skip

@@ -318,7 +318,7 @@ async def test_a_dead_button_changes_nothing_but_the_focus(browser_session: Sess
 
 
 async def test_the_blinking_caret_is_no_change(browser_session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deixis.browser.session.REUSE", 0)
+    monkeypatch.setattr("deixis.browser.camera.REUSE", 0)
     await show(browser_session, FIELD)
     await browser_session.act(do.Click(target=at(50, 15)))
     pictures = set()

@@ -52,8 +52,10 @@ async def test_what_never_comes_is_stopped_and_the_page_in_view_stays(
     gated.gates["/never"] = asyncio.Event()
     gated.bodies["/"] = "<title>Here</title><a href='/never' style='position:absolute; left:0; top:0'>Go</a>"
     await session.start(gated.url + "/")
-    await session.act(Click(target=Point(x=5, y=5)))
+    change = await session.act(Click(target=Point(x=5, y=5)))
     assert gated.asked["/never"].is_set() and (await session.look()).title == "Here"
+    assert change.stopped and change.any and not change.url
+    assert len(session.stopped) == 1 and f"the page at '{gated.url}/never' did not come within" in session.stopped[0]
     await session.page.evaluate("() => { setTimeout(() => { location.href = '/never?again' }, 0) }")
     gated.gates["/never?again"] = asyncio.Event()
     await gated.asked["/never?again"].wait()

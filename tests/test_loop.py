@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,10 +11,14 @@ from deixis.agent.loop import Limits, Loop
 from deixis.agent.planner import InstructionPlanner
 from deixis.agent.protocols import Planner, Pointer
 from deixis.agent.state import Outcome, Step, TaskState
-from deixis.browser.actions import Click, Expect, Press, Read, Type
-from deixis.browser.session import Session
-from deixis.browser.types import Box, Point, Pointing, Reading
+from deixis.agent.vlm_planner import prompt
+from deixis.browser.actions import Action, Click, Expect, Press, Read, Type
+from deixis.browser.session import Session, SessionConfig
+from deixis.browser.types import Box, Point, Pointing, Reading, Screenshot
 from tests.fakes import FixedPointer, LookingPointer, ReadingPointer, ScriptedPlanner
+
+if TYPE_CHECKING:
+    from tests.conftest import GatedServer, SessionFactory
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -216,3 +221,28 @@ async def test_cancelling_in_the_middle_keeps_the_journal(browser_session: Sessi
             await task
     episode = read_journal(tmp_path / "run")
     assert episode.outcome is Outcome.INTERRUPTED and len(episode.steps) == len(state.steps) >= 1
+
+
+async def test_the_planner_is_told_of_a_page_that_never_came(
+    open_session: "SessionFactory", gated: "GatedServer", tmp_path: Path
+) -> None:
+    """It stands in the notes that a planner reads, with the step that asked for it; the step counts as done."""
+    patience = SessionConfig().patience.model_copy(update={"still": 0.5, "navigation": 0.5})
+    session = await open_session(SessionConfig(answer_timeout=4, patience=patience))
+    gated.gates["/never"] = asyncio.Event()
+    gated.bodies["/"] = "<title>Here</title><a href='/never' style='position:absolute; left:0; top:0'>Go</a>"
+    await session.start(gated.url + "/")
+    state, prompts = TaskState(goal="go"), []
+
+    class Listening(ScriptedPlanner):
+        def decide(self, state: TaskState, screenshot: Screenshot) -> Action:
+            prompts.append(prompt("go", state, screenshot, None))
+            return super().decide(state, screenshot)
+
+    with Journal.open(tmp_path / "run") as journal:
+        journal.header(state, url=gated.url, model="fixed", weights_sha256="", started="")
+        loop = Loop(Listening(Click(target="Go")), FixedPointer({"Go": Point(x=5, y=5)}), session, Limits(), journal)
+        outcome, _ = await loop.run(state)
+    assert outcome is Outcome.FINISHED and state.steps[0].change is not None and state.steps[0].change.stopped
+    said = f"step 1: the page at '{gated.url}/never' did not come within"
+    assert len(state.notes) == 1 and state.notes[0].startswith(said) and said in prompts[1] and said not in prompts[0]

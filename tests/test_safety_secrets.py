@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from os import environ
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -25,7 +25,7 @@ from deixis.browser.actions import Click, Type
 from deixis.browser.errors import ActionError, Blocked, UsageError
 from deixis.browser.secrets import Secret, Secrets, mark, totp
 from deixis.browser.session import Session, SessionConfig
-from deixis.browser.types import Point
+from deixis.browser.types import Point, Screenshot
 from tests.fakes import FixedPointer
 from tests.hostile import EVIL, GOOD, Site
 
@@ -263,3 +263,57 @@ async def test_every_spelling_is_hidden() -> None:
         assert secrets.mask(f"a {form} b") == "a <secret:PW> b"
     assert secrets.masked({"a": [VALUE, {"b": VALUE}], "n": 1}) == {"a": ["<secret:PW>", {"b": "<secret:PW>"}], "n": 1}
     assert mark("Ab") == [2, 97 * 31 + 98] and secrets.marks == []
+
+
+# read from the pictures, as a person would
+
+SPOKEN = "Zebra-Quartz-4711"
+"""A value that OCR reads without doubt, in Latin letters and digits."""
+
+
+def pictures(folder: Path) -> Iterator[bytes]:
+    """Every picture that a run has stored, once, also those packed in its report."""
+    yield from {
+        data for _, data in everything(folder) if data[:8] == b"\x89PNG\r\n\x1a\n" or data[:3] == b"\xff\xd8\xff"
+    }
+
+
+def told_by(texts: Iterable[str], value: str) -> list[str]:
+    """Texts that hold the value or five characters of it in a row, whatever OCR makes of case, spaces and likenesses."""
+    alike = str.maketrans("0o1l|i5s8b2z", "ooiiiissbbzz")
+
+    def plain(text: str) -> str:
+        return re.sub(r"\W|_", "", text.lower().translate(alike))
+
+    pieces = {plain(value)[n : n + 5] for n in range(len(plain(value)) - 4)}
+    return [text for text in texts if any(piece in plain(text) for piece in pieces)]
+
+
+def read_by_ocr(pictures: Iterable[bytes]) -> list[str]:
+    pytest.importorskip("rapidocr")
+    from deixis.benchmarks.baselines import OcrPointer
+
+    reader, texts = OcrPointer(threads=1), []
+    for png in pictures:
+        width, height = Image.open(io.BytesIO(png)).size
+        texts += [line.text for line in reader.lines(Screenshot(png=png, width=width, height=height))]
+    return texts
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_nothing_in_the_stored_pictures_can_be_read_as_the_secret(good: Site, tmp_path: Path) -> None:
+    """Shown by the page in a field, in a text, in the title; the same run without secrets shows it, so this can fail."""
+    pytest.importorskip("rapidocr")
+    assert told_by(["your key: zebra-quartz 47ll"], SPOKEN) and not told_by(
+        ["your key: ......", "Show", "Echo"], SPOKEN
+    )
+    config = SessionConfig(width=800, height=300)
+    hidden = config.model_copy(update={"secrets": (secret(SPOKEN),)})
+    for name, with_secret, typed in (("hidden", hidden, "<secret:PW>"), ("shown", config, SPOKEN)):
+        planner = InstructionPlanner.from_text(TASK, {"PW": typed})
+        await Agent(POINTER, with_secret, Run(out=tmp_path / name)).run(planner, good.at(GOOD))
+    seen = {name: read_by_ocr(pictures(tmp_path / name)) for name in ("hidden", "shown")}
+    assert any("your key" in text for text in seen["hidden"]), "nothing was read"
+    assert told_by(seen["hidden"], SPOKEN) == []
+    assert told_by(seen["shown"], SPOKEN)

@@ -1,0 +1,42 @@
+"""What came of one action while it is being carried out, and the sentences for a target that is not there."""
+
+from dataclasses import dataclass, field
+
+from deixis.agent.state import NOT_FOUND, Attempt
+from deixis.browser.actions import Action
+from deixis.browser.types import Change, Hit, Pointing, Reading
+
+SPENT = ("preparing", "acting", "settling", "verifying", "waiting", "picturing")
+"""Parts of an action's time that the browser tells."""
+
+
+@dataclass
+class Done:
+    """What came of one action."""
+
+    performed: Action | None = None
+    pointing: Pointing | None = None
+    hit: Hit | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    change: Change | None = None
+    reading: Reading | None = None
+    error: str | None = None
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("pointing", "gating", *SPENT), 0.0))
+
+
+def not_found(target: str, pointing: Pointing | None) -> str:
+    """The error that planners know a missing target by; an answer nobody can read says nothing about the screen."""
+    if pointing and pointing.unreadable:
+        return f"{target!r}: {pointing.unreadable}"
+    sure = f" (confidence {pointing.confidence:.2f})" if pointing else ""
+    return f"{NOT_FOUND} {target!r} is not on the screen{sure}"
+
+
+def no_point(target: str, attempts: list[Attempt]) -> str:
+    """The error when no guess passed the gate: the target is elsewhere, unless what was there is only disabled."""
+    first = attempts[0] if attempts else None
+    if first is None or first.hit is None:
+        return not_found(target, first.pointing if first else None)
+    if not first.hit.enabled and first.refused:
+        return first.refused
+    return f"{not_found(target, first.pointing)}: {first.refused}"
