@@ -4,7 +4,7 @@ Points and boxes are CSS pixels of each picture's own viewport. Knows no words, 
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -15,6 +15,7 @@ from PIL import Image
 from deixis.browser.types import Box, Point
 
 Grey = NDArray[np.float32]
+Move = tuple[float, float]
 How = Literal["same", "moved", "pointed"]
 SIZE = (120.0, 36.0)
 """CSS pixels of the crop around a point of which nothing more is known."""
@@ -35,7 +36,7 @@ PLAIN = 6.0
 PEAKS = 24
 """Places that are looked at closely; as many equal rows are told apart."""
 FULL = 1_500_000
-"""Pixels of a picture that is searched at its full size."""
+"""Pixels of a picture that is searched at its full size; thin lines that moved by an odd pixel are lost at half of it."""
 WORTH = 0.35
 """Correlation at half size from which a place is: thin letters that moved by an odd pixel correlate badly there."""
 
@@ -77,8 +78,11 @@ def grey(png: bytes) -> Grey:
         return np.asarray(image.convert("L"), dtype=np.float32)
 
 
-def find(old: Remembered, png: bytes, scale: float) -> Match | None:
-    """The place that looks like the old one; None when nothing does, or the pictures are of another scale."""
+def find(old: Remembered, png: bytes, scale: float, moves: Sequence[Move] = ()) -> Match | None:
+    """The place that looks like the old one; None when nothing does, or the pictures are of another scale.
+
+    moves: how far other things of the run have moved, in CSS pixels: what stands there just as it did is not searched for.
+    """
     before, now = grey(old.png), grey(png)
     if abs(old.scale - scale) > 0.01:
         return None
@@ -88,6 +92,9 @@ def find(old: Remembered, png: bytes, scale: float) -> Match | None:
         return None
     if _unmoved(cut, before, now, scale):
         return Match(old.point, "same", 1.0)
+    for dx, dy in moves:
+        if _carried(cut, before, now, (round(dx * scale), round(dy * scale)), scale):
+            return Match(Point(x=old.point.x + dx, y=old.point.y + dy), "moved", 1.0)
     if crop.std() < PLAIN:
         cut = _grown(cut, before.shape, scale)
         crop = cut.of(before)
@@ -140,6 +147,17 @@ def _unmoved(cut: Cut, before: Grey, now: Grey, scale: float) -> bool:
     if before.shape != now.shape or _difference(cut.of(before), cut.of(now)) > SAME:
         return False
     return all(_still(before, now, cut, _grown(cut, before.shape, scale, by), least) for by, least in BESIDE)
+
+
+def _carried(cut: Cut, before: Grey, now: Grey, by: tuple[int, int], scale: float) -> bool:
+    """Whether it stands as far away as others have moved, and so does all of what is beside it."""
+    x, y = cut.x0 + by[0], cut.y0 + by[1]
+    there = Cut(x, y, x + cut.x1 - cut.x0, y + cut.y1 - cut.y0)
+    if there != _inside(there, now.shape) or _difference(cut.of(before), there.of(now)) > SAME:
+        return False
+    return all(
+        _surroundings(before, now, cut, _grown(cut, before.shape, scale, wide), x, y) >= least for wide, least in BESIDE
+    )
 
 
 def _still(before: Grey, now: Grey, cut: Cut, wide: Cut, least: float) -> bool:

@@ -10,13 +10,15 @@ from pathlib import Path
 from statistics import quantiles
 from time import perf_counter
 
-from deixis.agent.finding import How, Remembered, find
+from deixis.agent.finding import How, Move, Remembered, find
 from deixis.agent.protocols import Pointer
 from deixis.agent.state import Episode, PlanItem, Step, TaskState
 from deixis.browser.actions import Action, Drag, Finish, GiveUp, describe
 from deixis.browser.errors import UsageError
 from deixis.browser.types import Frozen, Point, Pointing, Screenshot, png_size
 
+MOVES = 3
+"""Distances that are tried before a whole picture is searched."""
 MARK = "\u2063"
 """Before the words of a target that a recorded run named by pixels only; nobody writes it."""
 
@@ -40,7 +42,7 @@ class Replay(Frozen):
     steps: int
     healed: tuple[Healed, ...]
     seconds_p50: float
-    """Of a step, without the page's own time (settling)."""
+    """Of a step, without the page's own time."""
     seconds_p95: float
     seconds: float
     """Of all steps, with the page's own time."""
@@ -158,6 +160,8 @@ class RememberingPointer:
     def __init__(self, planner: ReplayPlanner, fallback: Callable[[], Pointer]) -> None:
         self.planner, self.fallback = planner, fallback
         self.healed: dict[tuple[int, str], Healed] = {}
+        self._moves: list[Move] = []
+        """How far things have moved so far, the last first."""
 
     def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
         return [self._point(screenshot, target) for target in targets]
@@ -169,7 +173,7 @@ class RememberingPointer:
     def _point(self, screenshot: Screenshot, target: str) -> Pointing:
         start, step = perf_counter(), self.planner.now
         old = self.planner.recording.remembered(step, target)
-        match = find(old, screenshot.png, screenshot.scale) if old and not self.planner.tried else None
+        match = find(old, screenshot.png, screenshot.scale, self._moves) if old and not self.planner.tried else None
         if old is None or match is None:
             return self._pointed(screenshot, target)
         if match.how != "same":
@@ -196,6 +200,8 @@ class RememberingPointer:
         self.healed[(step.index, target)] = Healed(
             step=step.index + 1, target=words, how=how, before=before, after=after
         )
+        move = (after.x - before.x, after.y - before.y)
+        self._moves = [move, *(one for one in self._moves if one != move)][:MOVES]
 
 
 def _near(one: Point, other: Point) -> bool:
@@ -204,7 +210,7 @@ def _near(one: Point, other: Point) -> bool:
 
 def told(episode: Episode, pointer: RememberingPointer) -> Replay:
     """The figures of a replay."""
-    own = [step.timings.total - step.timings.settling for step in episode.steps] or [0.0]
+    own = [step.timings.total - step.timings.waiting for step in episode.steps] or [0.0]
     spread = quantiles(own, n=20, method="inclusive") if len(own) > 1 else own * 19
     return Replay(
         outcome=episode.outcome.value, reason=episode.reason, steps=len(episode.steps), healed=tuple(pointer.healed.values()),

@@ -14,40 +14,14 @@ from deixis.agent.protocols import Pointer
 from deixis.agent.record import write_script
 from deixis.agent.replay import Recording, RememberingPointer, Replay, ReplayPlanner, told
 from deixis.agent.state import Outcome
+from deixis.benchmarks.replay_speed import FIELDS, page, places, task
 from deixis.browser.types import Point
 from tests.fakes import FixedPointer
 from tests.test_cli import deixis
 
-FIELDS = ["First name", "Last name", "Street", "Town", "Country", "Phone", "Mail", "Company"]
-STYLE = "<style>*{box-sizing:border-box;margin:0}body{font:16px sans-serif}label,input,button,p{position:absolute;height:30px}label{width:110px}input{width:200px}button{width:110px}</style>"
 
-
-def page(
-    left: int = 0,
-    top: int = 0,
-    order: list[str] | None = None,
-    look: str = "",
-    note: str = "Message: none",
-    gone: str = "",
-) -> str:
-    """A form of eight fields with a button beside each; every press is counted in the title."""
-    rows = []
-    for n, name in enumerate(order or FIELDS):
-        if name == gone:
-            continue
-        y = top + 10 + n * 50
-        rows.append(f'<label style="left:{left + 10}px;top:{y}px">{name}</label><input name="{name}" style="left:{left + 130}px;top:{y}px">'
-                    f'<button style="left:{left + 350}px;top:{y}px;{look}" onclick="k[\'{name}\']=1;m.textContent=\'Message: {name} \'+Object.keys(k).length">Keep</button>')  # fmt: skip
-    return f'<!doctype html><meta charset=utf-8>{STYLE}<script>k={{}}</script>{"".join(rows)}<p id=m style="left:{left + 500}px;top:{top + 10}px">{note}</p>'
-
-
-def places(left: int = 0, top: int = 0, order: list[str] | None = None) -> FixedPointer:
-    answers = {}
-    for n, name in enumerate(order or FIELDS):
-        y = top + 25 + n * 50
-        answers[name] = Point(x=left + 200, y=y)
-        answers[f"Keep beside {name}"] = Point(x=left + 400, y=y)
-    return FixedPointer({**answers, "the message": Point(x=left + 560, y=top + 20)})
+def told_places(left: int = 0, top: int = 0, order: list[str] | None = None) -> FixedPointer:
+    return FixedPointer(dict(places(left, top, order)))
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +29,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 20 steps: eight fields, eight buttons, and looks at what came of it."""
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "page.html").write_text(page())
-    words = [f"type value {n} into {name}, click 'Keep beside {name}'" for n, name in enumerate(FIELDS)]
-    task = ", ".join([*words, "press Tab", "read the message", "expect the message to say 'Company 8'"])
-    episode = Agent(places(), run=Run(out=folder / "run")).run_sync(task, str(folder / "page.html"))
+    episode = Agent(told_places(), run=Run(out=folder / "run")).run_sync(task(), str(folder / "page.html"))
     assert episode.outcome is Outcome.FINISHED and len(episode.steps) == 20, (episode.reason, len(episode.steps))
     return folder
 
@@ -76,12 +48,12 @@ def again(recorded: Path, html: str, fallback: Pointer | None = None) -> tuple[R
     return told(episode, pointer), episode.answer
 
 
-def test_twenty_steps_without_a_model_and_fast(recorded: Path) -> None:
+def test_twenty_steps_without_a_model(recorded: Path) -> None:
     result, answer = again(recorded, page())
     assert (
         result.outcome == "finished" and result.steps == 20 and result.healed == () and answer == "Message: Company 8"
     )
-    assert result.seconds_p50 < 0.6, result  # under 0.3 on a machine that does nothing else
+    assert 0 < result.seconds_p50 <= result.seconds_p95 < result.seconds
 
 
 def test_what_moved_is_found_by_its_looks(recorded: Path) -> None:
@@ -89,7 +61,6 @@ def test_what_moved_is_found_by_its_looks(recorded: Path) -> None:
     assert result.outcome == "finished" and answer == "Message: Company 8", result
     assert {one.how for one in result.healed} == {"moved"} and len(result.healed) >= 16
     assert all((one.after.x - one.before.x, one.after.y - one.before.y) == (157, 61) for one in result.healed)
-    assert result.seconds_p50 < 1.2, result
 
 
 @pytest.mark.slow
@@ -107,7 +78,7 @@ def test_equal_things_are_told_apart_by_what_is_beside_them(recorded: Path) -> N
 @pytest.mark.slow
 def test_what_looks_otherwise_is_pointed_at_by_its_words(recorded: Path) -> None:
     html = page(left=40, look="background:#003;color:#fff;border-radius:15px;width:90px;font:bold 12px serif")
-    result, answer = again(recorded, html, places(left=30))
+    result, answer = again(recorded, html, told_places(left=30))
     assert result.outcome == "finished" and answer == "Message: Company 8", result
     assert {one.how for one in result.healed} >= {"pointed"}
 
@@ -121,7 +92,7 @@ def test_what_is_gone_is_said(recorded: Path) -> None:
 def test_the_command_line_replays_and_records(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(page())
     script, run = tmp_path / "s.yaml", tmp_path / "run"
-    task = [
+    command = [
         "run",
         "type Ada into First name, press Tab",
         "--url",
@@ -131,7 +102,7 @@ def test_the_command_line_replays_and_records(tmp_path: Path) -> None:
         "--record",
         str(script),
     ]
-    assert deixis(*task).returncode == 0
+    assert deixis(*command).returncode == 0
     done = deixis("replay", str(run), "--out", str(tmp_path / "again"), "--json")
     assert done.returncode == 0, done.stderr
     row = json.loads(done.stdout)
@@ -145,7 +116,7 @@ def test_a_recorded_script_does_the_same(recorded: Path) -> None:
     (recorded / "page.html").write_text(page())
     write_script(read_journal(recorded / "run"), recorded / "s.yaml")
     planner = InstructionPlanner.from_script(recorded / "s.yaml")
-    episode = Agent(places(), run=Run(out=recorded / "script", report=False)).run_sync(
+    episode = Agent(told_places(), run=Run(out=recorded / "script", report=False)).run_sync(
         planner, str(recorded / "page.html")
     )
     assert episode.outcome is Outcome.FINISHED and episode.answer == "Message: Company 8"
