@@ -95,7 +95,7 @@ PIX2ACT = [
 PIX2ACT_SEED, PIX2ACT_EPISODES = 1201539860, 100
 SEEDS = 34
 """BrowserGym draws its seeds below `2 ^ 32`, which in Python is 34."""
-START = """([seed, time, blank]) => {
+START = """async ([seed, time, blank]) => {
   Math.seedrandom(seed);
   if (time) core.EPISODE_MAX_TIME = time;
   core.startEpisodeReal();
@@ -103,7 +103,13 @@ START = """([seed, time, blank]) => {
   for (const id of ["reward-display", "click-canvas"]) document.getElementById(id).style.visibility = "hidden";
   core.cover_div.onclick = null;  // a late click must not begin another episode
   if (blank) query.innerHTML = "";
+  for (const end = performance.now() + 10000; !WOB_TASK_READY; await new Promise((resolve) => setTimeout(resolve, 4)))
+    if (performance.now() > end) throw new Error("the task was not ready after 10 seconds");
   return typeof said === "string" ? {text: said, html} : {text: said.utterance, fields: said.fields, html};
+}"""
+ENDED = """async (wait) => {
+  for (const end = performance.now() + wait; !WOB_DONE_GLOBAL && performance.now() < end; )
+    await new Promise((resolve) => setTimeout(resolve, 10));
 }"""
 CHECK = "() => ({done: WOB_DONE_GLOBAL, reward: WOB_REWARD_GLOBAL, raw: WOB_RAW_REWARD_GLOBAL, reason: String(WOB_REWARD_REASON || '')})"
 NEVER = 3_600_000
@@ -200,8 +206,12 @@ class MiniwobTask:
         """Loads the page afresh: what an episode leaves behind would change the next."""
         await page.goto((folder() / f"{self.name}.html").as_uri(), wait_until="load")
         said: dict[str, Any] = await page.evaluate(START, [int(seed), self.rules.time, self.rules.blank])
-        await page.wait_for_function("() => WOB_TASK_READY")
         return Goal(text=said["text"], fields=said.get("fields") or {}, html=said["html"])
+
+    async def ended(self, page: Page, seconds: float) -> Verdict:
+        """The verdict, as soon as there is one, or what there is after so many seconds."""
+        await page.evaluate(ENDED, 1000 * seconds)
+        return await self.check(page)
 
     async def check(self, page: Page) -> Verdict:
         return Verdict.model_validate(await page.evaluate(CHECK))

@@ -22,7 +22,6 @@ from deixis.benchmarks.miniwob_agents import Played, Recorder, agent_named
 from deixis.benchmarks.miniwob_report import picture_of, write_report
 from deixis.benchmarks.progress import Told, shown
 from deixis.benchmarks.results import Results, Run, save
-from deixis.benchmarks.tasks import Verdict
 from deixis.benchmarks.workers import spread
 from deixis.browser.errors import UsageError
 from deixis.browser.launch import launch
@@ -33,6 +32,8 @@ CONTEXTS = 4
 """Episodes at a time in one browser."""
 AFTER = 1.0
 """Seconds for a page to see that its task is done, when the agent believes so."""
+KEPT = 50
+"""Episodes in one page of a scripted solution; then a new one, since each leaves a listener behind."""
 LONGEST = 120.0
 """Seconds of an episode after which it counts as failed, whatever hangs."""
 
@@ -166,6 +167,7 @@ class Player:
         threading.Thread(target=self._loop.run_forever, daemon=True, name="miniwob").start()
         self._browser: Browser | None = None
         self._playwright: Playwright | None = None
+        self._lanes: list[Lane] = []
 
     def play(self, some: Sequence[Episode], options: Options) -> list[Outcome]:
         future = asyncio.run_coroutine_threadsafe(self._play(some, options), self._loop)
@@ -179,23 +181,48 @@ class Player:
         if self._browser is None or not self._browser.is_connected():
             self._playwright = self._playwright or await async_playwright().start()
             self._browser = await launch(self._playwright)
-        lanes = [some[n::CONTEXTS] for n in range(CONTEXTS)]
-        found = await asyncio.gather(*(self._lane(lane, options) for lane in lanes if lane))
-        return [outcome for lane in found for outcome in lane]
+            self._lanes = [Lane(self._browser) for _ in range(CONTEXTS)]
+        waiting = list(reversed(some))
 
-    async def _lane(self, some: Sequence[Episode], options: Options) -> list[Outcome]:
-        """Episodes one after the other, in a context of their own."""
-        assert self._browser is not None
+        async def play(lane: Lane) -> list[Outcome]:
+            found = []
+            while waiting:
+                episode = waiting.pop()
+                found.append(await played(await lane.page(options), episode, options))
+            return found
+
+        done = await asyncio.gather(*map(play, self._lanes[: len(some)]))
+        return [outcome for own in done for outcome in own]
+
+
+class Lane:
+    """Where episodes are played one after the other: a context of their own, with one page.
+
+    A scripted solution leaves nothing behind that loading its next page would not undo, so it keeps its page for a while: a
+    new one costs as much as an episode. An agent gets a new one every time.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._open: tuple[Page, Rules] | None = None
+        self._left = 0
+
+    async def page(self, options: Options) -> Page:
+        """The page of the next episode."""
         rules = RULES[options.protocol]
+        if self._open and self._left and self._open[1] == rules and not self._open[0].is_closed():
+            self._left -= 1
+            await self._open[0].mouse.move(0, 0)  # where the last episode left it, it would hover over the next
+            return self._open[0]
+        if self._open:
+            await self._open[0].context.close()
         context = await self._browser.new_context(
             viewport={"width": rules.width, "height": rules.height}, device_scale_factor=rules.scale, locale="en-US"
         )
-        try:
-            await context.add_init_script(source())
-            page = await context.new_page()
-            return [await played(page, episode, options) for episode in some]
-        finally:
-            await context.close()
+        await context.add_init_script(source())
+        page = await context.new_page()
+        self._open, self._left = (page, rules), KEPT - 1 if options.agent == "scripted" else 0
+        return page
 
 
 async def played(page: Page, episode: Episode, options: Options) -> Outcome:
@@ -212,7 +239,7 @@ async def played(page: Page, episode: Episode, options: Options) -> Outcome:
     except TimeoutError:
         result = Played(result.steps, f"nothing came of it in {LONGEST:g} seconds")
     seconds = perf_counter() - start
-    verdict = await _verdict(page, task)
+    verdict = await task.ended(page, AFTER)
     if recorder:
         recorder.end(verdict)
     solved = verdict.done and verdict.raw > 0
@@ -224,13 +251,3 @@ async def played(page: Page, episode: Episode, options: Options) -> Outcome:
         solved=solved, raw=verdict.raw if verdict.done else 0.0, reward=verdict.reward if verdict.done else 0.0, steps=result.steps,
         seconds=seconds, error=result.error,
     )  # fmt: skip
-
-
-async def _verdict(page: Page, task: MiniwobTask) -> Verdict:
-    """The page's verdict, given a moment to come to it."""
-    try:
-        await page.wait_for_function("() => WOB_DONE_GLOBAL", timeout=AFTER * 1000)
-    except PlaywrightError as error:
-        if "Timeout" not in type(error).__name__:
-            raise
-    return await task.check(page)
