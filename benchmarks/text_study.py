@@ -21,7 +21,7 @@ from deixis.benchmarks.results import Results, save
 from deixis.benchmarks.study_learning import WAYS, WEIGHTS, made, seen
 from deixis.benchmarks.study_pages import Page, held_out, pages
 from deixis.benchmarks.text_search import searched
-from deixis.benchmarks.text_tasks import MOST
+from deixis.benchmarks.text_tasks import MOST, SHOTS
 from deixis.vlm import precision
 from deixis.vlm.seeing import SeeingChat
 from deixis.vlm.text_chat import TextChat
@@ -53,7 +53,8 @@ def ask(way: str, chat: SeeingChat, held: Sequence[Page], out: Path, args: argpa
 
 
 def _ask(task: str, modes: list[str], chat: TextChat, out: Path, args: argparse.Namespace) -> None:
-    how = text_run.How(args.images, task != "pictured", args.tokens if task == "ifeval" else None)
+    solved = task == "mmlu" and args.examples > 0
+    how = text_run.How(args.images, solved, args.tokens if task == "ifeval" else None)
     if modes and getattr(args, task):
         text_run.bench("mmlu" if task == "pictured" else task, modes, chat, getattr(args, task), out / task, how)
 
@@ -132,7 +133,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=45, help="of processor time, the three ways together")
     parser.add_argument("--pages", type=int, default=0, help="so many screens only")
     parser.add_argument("--questions", type=int, default=400, help="about held-out pages")
-    parser.add_argument("--mmlu", type=int, default=1000, help="questions with five solved examples")
+    parser.add_argument("--mmlu", type=int, default=1000, help="questions without a picture")
+    parser.add_argument("--examples", type=int, choices=(0, SHOTS), default=SHOTS, help="solved before each of these")
     parser.add_argument("--ifeval", type=int, default=100)
     parser.add_argument(
         "--pictured", type=int, default=200, help="questions of MMLU without examples, for every picture"
