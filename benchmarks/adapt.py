@@ -19,7 +19,7 @@ import numpy as np
 
 from deixis.benchmarks import statistics
 from deixis.benchmarks.evaluate import Pair, ask, rate
-from deixis.benchmarks.validation import datasette
+from deixis.benchmarks.validation_sources import datasette
 from deixis.browser.errors import UsageError
 
 FAMILY = "datasette"

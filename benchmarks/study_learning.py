@@ -80,7 +80,7 @@ def right(chat: TextChat, bridge: Bridge, some: Sequence[Asked]) -> list[bool]:
     """Of each question about a page, whether the model answers it to the letter."""
     made = packed(chat, bridge, some)
     good = made.logits.argmax(-1) == made.targets
-    return [bool(part.all()) for part in good.split(made.lengths)]
+    return [bool(part.all()) for part in good.split(made.lengths)]  # type: ignore[no-untyped-call]
 
 
 def learn(way: str, chat: TextChat, bridge: Bridge, train: Sequence[Page], seconds: float, told: Told) -> list[float]:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from deixis.vlm import spans
-from deixis.vlm.things import Things, gathered
+from deixis.vlm.pointer import places_of
+from deixis.vlm.things import Box, Things, gathered
 from tests.small_nano import sighted
 
 
@@ -50,7 +51,40 @@ def test_a_mark_between_words_parts_a_line() -> None:
 
 @pytest.mark.parametrize(
     ("question", "names"),
-    [("click 'Save as' now", ["saveas"]), ("press sign in", ["presssignin", "signin", "sign"]), ("Email", ["email"])],
+    [
+        ("click 'Save as' now", ["saveas"]),
+        ("press sign in", ["presssignin", "signin", "sign"]),
+        ("Email", ["email"]),
+        ("go to next page", ["gotonextpage", "nextpage"]),
+        ("the Python link please", ["thepythonlinkplease", "pythonlink", "python"]),
+        ("Display name (form field)", ["displaynameform", "displayname", "displaynameformfield"]),
+    ],
 )
 def test_what_a_question_may_name(question: str, names: list[str]) -> None:
-    assert spans.names_of(question) == names
+    assert [name for name in names if name in spans.names_of(question)] == names
+    assert spans.names_of(question)[-1] == names[-1]
+
+
+def test_words_that_only_ask_are_left_out_where_the_rest_is_written() -> None:
+    things = screen()
+    assert said("just click on the dumps() hyperlink", things, 0) == "dumps()"
+
+
+def test_a_field_that_says_the_name_itself_wins_over_the_field_below() -> None:
+    fields = [(20.0, 20.0, 220.0, 50.0), (20.0, 60.0, 220.0, 90.0)]
+    lines = [("Username", (30.0, 27.0, 94.0, 43.0)), ("Email", (30.0, 67.0, 70.0, 83.0))]
+    things = gathered(sighted(lines, fields, role="field"))
+    elements = np.array([0.0, 0.0, 0.4, 0.6])
+    runs = spans.runs_of(things)
+    like = spans.likeness("let's click into the Username form field", runs)
+    new, words, _ = spans.settled(like, runs, things, elements, np.full(2, 0.01))
+    assert new.argmax() == 2 and new[3] == 0 and new.sum() + words.sum() == pytest.approx(1.02)
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"), [((22.0, 22.0, 80.0, 36.0), (120.0, 45.0)), ((180.0, 52.0, 214.0, 66.0), (197.0, 59.0))]
+)
+def test_the_point_lies_in_the_field_when_its_label_was_found_with_it(text: Box, inside: tuple[float, float]) -> None:
+    things = gathered(sighted([("Weight", text)], [(20.0, 20.0, 220.0, 70.0)], role="field"))
+    place = places_of(things, np.array([0.0, 0.9]), np.array([0.1]))[0]
+    assert (place.point.x, place.point.y) == pytest.approx(inside, abs=1)

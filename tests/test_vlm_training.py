@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from deixis.browser.types import Box, Point
-from deixis.vlm import ask, questions
+from deixis.vlm import ask, counting, questions, scenes
 from deixis.vlm.calibrate import Asked, apply, calibration_error, fit, threshold
 from deixis.vlm.config import ROLES
 from deixis.vlm.data import Parts
@@ -59,11 +59,11 @@ def line(text: str, x: float, y: float) -> list[list[object]]:
     return words
 
 
-def people() -> ask.Scene:
+def people() -> scenes.Scene:
     """Three rows, each a name and its Edit."""
     rows = [element("Edit", [200, 40 * i, 230, 40 * i + 15]) for i in range(3)]
     words = [word for i, name in enumerate(("Alice", "Bob Ray", "Carol")) for word in line(name, 20, 40 * i)]
-    return ask.scene(rows, words)
+    return scenes.scene(rows, words)
 
 
 def test_what_fits_several_is_asked_with_what_tells_it_apart() -> None:
@@ -79,11 +79,11 @@ def test_what_fits_several_is_asked_with_what_tells_it_apart() -> None:
 
 def test_words_on_a_line_belong_together() -> None:
     words = line("Total users", 10, 10) + line("far away", 400, 10) + line("next line", 10, 40)
-    assert [run.text for run in ask.runs_of(words)] == ["Total users", "far away", "next line"]
+    assert [run.text for run in scenes.runs_of(words)] == ["Total users", "far away", "next line"]
 
 
 def test_values_are_asked_by_what_stands_beside_them() -> None:
-    seen = ask.scene(
+    seen = scenes.scene(
         [], line("Blue shoes", 10, 10) + line("$19.99", 10, 30) + line("Red hat", 300, 10) + line("$5.00", 300, 30)
     )
     prices = [q for k in range(60) if (q := ask.value(seen, Random(k))) and q.boxes[0][0] == 10 and q.boxes[0][1] == 30]
@@ -92,7 +92,7 @@ def test_values_are_asked_by_what_stands_beside_them() -> None:
 
 
 def test_synonyms_are_used_only_where_nothing_else_says_them() -> None:
-    seen = ask.scene([element("Trash", [0, 0, 50, 20]), element("Rubbish", [100, 0, 150, 20])], line("Trash", 0, 0))
+    seen = scenes.scene([element("Trash", [0, 0, 50, 20]), element("Rubbish", [100, 0, 150, 20])], line("Trash", 0, 0))
     table = {"trash": ["rubbish", "garbage"]}
     asked = [q for k in range(60) if (q := ask.about(seen.elements[0], seen, Random(k), table)) and q.kind == "synonym"]
     assert asked and all("garbage" in q.text.lower() or "g" in q.text.lower() for q in asked)
@@ -100,7 +100,7 @@ def test_synonyms_are_used_only_where_nothing_else_says_them() -> None:
 
 
 def test_absent_names_are_not_on_the_screen() -> None:
-    seen = ask.scene(
+    seen = scenes.scene(
         [element("Save", [0, 0, 50, 20]), element("Delete user", [60, 0, 150, 20])],
         line("Save", 0, 0) + line("Delete user", 60, 0),
     )
@@ -112,10 +112,10 @@ def test_absent_names_are_not_on_the_screen() -> None:
 def test_a_control_is_asked_for_by_the_label_beside_it() -> None:
     field = {"role": "field", "names": [["label", "City *"]], "box": [120, 40, 300, 70], "disabled": False}
     near, far = line("City *", 20, 44), line("City", 20, 900)
-    seen = ask.scene([field], near + far)
+    seen = scenes.scene([field], near + far)
     asked = [q for k in range(40) if (q := ask.about(field, seen, Random(k))) and q.kind == "field"]
     assert asked and all(q.anchor == ((20, 44, 66, 59),) for q in asked)
-    assert ask.label_of(element("City", [120, 40, 300, 70]), "City", seen) == ()  # a button carries its own name
+    assert scenes.label_of(element("City", [120, 40, 300, 70]), "City", seen) == ()  # a button carries its own name
 
 
 def test_a_wall_of_icons_is_nothing_else(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_namesakes_are_counted_in_reading_order() -> None:
         return Place(Point(x=x, y=y), Box(x0=x, y0=y, x1=x + 8, y1=y + 8), mass, 0)
 
     found = [place(300, 10, 0.3), place(20, 12, 0.28), place(20, 200, 0.26), place(400, 400, 0.01)]
-    assert [in_order(found, k)[0].point.y for k in (1, 2, 3, ask.LAST)] == [12, 10, 200, 200]
+    assert [in_order(found, k)[0].point.y for k in (1, 2, 3, counting.LAST)] == [12, 10, 200, 200]
     assert in_order(found, 1)[0].mass == pytest.approx(0.84)
     assert in_order(found, 5)[0].mass < 0.4  # there is no fifth
 
@@ -304,7 +304,7 @@ def test_calibration_brings_confidence_to_the_rate_of_hits() -> None:
     ("question", "number", "rest", "label"),
     [
         ("the second Edit", 2, "the Edit", "secondedit"),
-        ("last Delete", ask.LAST, "Delete", "lastdelete"),
+        ("last Delete", counting.LAST, "Delete", "lastdelete"),
         ("Edit number 3", 3, "Edit", ""),
         ("the 4th View button", 4, "the View button", "4thview"),
         ("the First name field", 1, "the name field", "firstname"),  # unless the page says so
@@ -313,9 +313,9 @@ def test_calibration_brings_confidence_to_the_rate_of_hits() -> None:
 def test_a_number_among_namesakes_is_taken_out_of_the_question(
     question: str, number: int, rest: str, label: str
 ) -> None:
-    assert ask.counted(question) == ask.Counted(number, rest, label)
+    assert counting.counted(question) == counting.Counted(number, rest, label)
 
 
 @pytest.mark.parametrize("question", ["Save", "click 'First name'", "first", "item number 12"])
 def test_questions_without_a_number(question: str) -> None:
-    assert ask.counted(question) is None
+    assert counting.counted(question) is None

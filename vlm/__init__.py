@@ -3,7 +3,7 @@
 `pointer` is the face: a screenshot and words in, CSS pixels out. `sight` turns a picture into `things` (`image`, `vit`,
 `connector` and `finder` find them, `reader` and `symbols` read them), `questions` and `decoder` relate words to them;
 `model` holds all parts. Training pages come from `words`, `icons`, `skins`, `pages` and `dense`, are rendered by `collect`
-and asked about by `ask`; `train` teaches one part after the other (`train_sight`, `train_symbols`, `train_reader`,
+and asked about by `ask` (`scenes`, `phrases`, `counting`); `train` teaches one part after the other (`train_sight`, `train_symbols`, `train_reader`,
 `train_decoder`), `calibrate` makes confidences true.
 
 Other models point in frames and words of their own: `families` says which, `points` reads the words, `frames` turns the

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from deixis.browser.types import Box, Screenshot
-from deixis.vlm import ask, checkpoint
+from deixis.vlm import ask, checkpoint, counting, scenes
 from deixis.vlm.judge import Judge, fitted
 from deixis.vlm.pointer import NanoPointer
 
@@ -44,7 +44,7 @@ def questions(screens: list[Path], seed: int = 0) -> Iterator[tuple[Screenshot, 
     rng, elsewhere = Random(seed), ["Quarterly statistics"]
     for file in screens:
         screen = json.loads(file.read_text())
-        seen = ask.scene(screen["els"], screen["words"])
+        seen = scenes.scene(screen["els"], screen["words"])
         some = [q for e in rng.sample(screen["els"], min(16, len(screen["els"]))) if (q := ask.about(e, seen, rng))]
         some += [q for _ in range(2) if (q := ask.value(seen, rng))]
         some += [q for _ in range(2) if (q := ask.written(seen, rng))]
@@ -62,7 +62,7 @@ def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> list[Aske
         for question, answer in zip(some, pointer.weighed(pointer.look(shot), [q.text for q in some]), strict=True):
             wanted = question.boxes
             if question.ordinal:
-                wanted = (wanted[-1 if question.ordinal == ask.LAST else question.ordinal - 1],)
+                wanted = (wanted[-1 if question.ordinal == counting.LAST else question.ordinal - 1],)
             boxes = [Box(x0=b[0], y0=b[1], x1=b[2], y1=b[3]) for b in wanted]
             hit = bool(answer.places) and any(box.contains(answer.places[0].point) for box in boxes)
             found.append(Asked(0.0, hit, bool(boxes), tuple(answer.signs)))

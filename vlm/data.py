@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from torch.utils.data import IterableDataset
 
-from deixis.vlm import ask, finder
+from deixis.vlm import finder, scenes
 from deixis.vlm.config import NanoConfig
 from deixis.vlm.dense import dense_screen
 from deixis.vlm.image import Prepared, prepare
@@ -116,7 +116,7 @@ def made(image: Image.Image, screen: dict[str, Any], frame: Frame, config: NanoC
     # What is cut off at the edge is there to be seen, but nothing is said of it.
     whole = [word for word in screen["words"] if inside(word[1:5], frame)]
     skip = [*screen["skip"], *(word[1:5] for word in screen["words"] if not inside(word[1:5], frame))]
-    runs = [moved(run.box, frame) for run in ask.runs_of(whole)]
+    runs = [moved(run.box, frame) for run in scenes.runs_of(whole)]
     elements = [e | {"box": moved(e["box"], frame)} for e in screen["els"] if inside(e["box"], frame)]
     lines = finder.line_targets(runs, [moved(box, frame) for box in skip], shape)
     return Part(prepare(cropped, config.image), lines, finder.element_targets(elements, shape))

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
-from deixis.vlm import ask, checkpoint, judge, precision, questions, sight, spans
+from deixis.vlm import checkpoint, counting, judge, precision, questions, sight, spans
 from deixis.vlm.config import ROLES
 from deixis.vlm.decoder import Screen, shares
 from deixis.vlm.image import css_image, open_image
@@ -161,7 +161,7 @@ class NanoPointer:
 
     def _some(self, kept: Kept, targets: Sequence[str]) -> list[Weighed]:
         """The same for as many as one pass of the decoder takes."""
-        counted = [ask.counted(target) for target in targets]
+        counted = [counting.counted(target) for target in targets]
         said = [
             one.rest if one and not says(kept.things, one.label) else target
             for target, one in zip(targets, counted, strict=True)
@@ -312,9 +312,9 @@ def in_order(found: list[Place], number: int) -> list[Place]:
     alike = [place for place in found if place.mass >= ALIKE * found[0].mass]
     total = min(sum(place.mass for place in alike), 1.0)
     ordered = sorted(alike, key=lambda place: (round(place.point.y / 12), place.point.x))
-    place = len(ordered) - 1 if number == ask.LAST else min(number, len(ordered)) - 1
+    place = len(ordered) - 1 if number == counting.LAST else min(number, len(ordered)) - 1
     chosen = ordered[place]
-    enough = number in (1, ask.LAST) or number <= len(ordered)
+    enough = number in (1, counting.LAST) or number <= len(ordered)
     others = [place for place in found if place is not chosen]
     return [chosen._replace(mass=total if enough else chosen.mass), *others][:CANDIDATES]
 

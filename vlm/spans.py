@@ -189,9 +189,9 @@ def names_of(question: str) -> list[str]:
         ends.append(ends[-1] - 1)
     starts = [start for start in starts if plain[start] not in _SMALL]
     between = sorted(((end - start, start, end) for start in starts for end in ends if start < end), reverse=True)
-    found = dict.fromkeys(_bare_all(" ".join(words[start:end])) for _, start, end in between)
+    found = dict.fromkeys([_bare_all(lower), *(_bare_all(" ".join(words[start:end])) for _, start, end in between)])
     bare = _bare_all(questions.bare(lower))
-    return [name for name in [_bare_all(lower), *found] if name and name != bare] + ([bare] if bare else [])
+    return [name for name in found if name and name != bare] + ([bare] if bare else [])
 
 
 def _only_asks(words: list[str], number: int) -> bool:

@@ -206,7 +206,7 @@ def packs(rows: Sequence[list[int]], most: int) -> Iterator[list[list[int]]]:
 
 def apart(lengths: Sequence[int], past: int) -> Tensor:
     """(L, past + L) for rows side by side after one past: each sees the past and itself, none sees another."""
-    own = torch.block_diag(*(torch.ones(length, length).tril() for length in lengths)).bool()
+    own = torch.block_diag(*(torch.ones(length, length).tril() for length in lengths)).bool()  # type: ignore[no-untyped-call]
     return torch.cat([torch.ones(len(own), past, dtype=torch.bool), own], 1)
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from deixis.vlm import ask, checkpoint, precision, questions, sight
+from deixis.vlm import ask, checkpoint, phrases, precision, questions, scenes, sight
 from deixis.vlm.decoder import Answers, Asked, Tokens, shares
 from deixis.vlm.finder import Element, overlaps
 from deixis.vlm.model import RELATING, Nano
@@ -115,13 +115,13 @@ class Sheet:
         self.words: list[Any] = list(screen["words"])
         self.asks: list[ask.Ask] = []
 
-    def scene(self) -> ask.Scene:
-        return ask.scene(self.els, self.words)
+    def scene(self) -> scenes.Scene:
+        return scenes.scene(self.els, self.words)
 
     def things(self) -> Things:
         return gathered(Sighted(self.lines, self.elements, self.drawn, self.looks))
 
-    def relabel(self, scene: ask.Scene, known: list[Wording], count: int, rng: Random) -> None:
+    def relabel(self, scene: scenes.Scene, known: list[Wording], count: int, rng: Random) -> None:
         """Puts other labels in the place of some, and asks for what carries them in people's words."""
         if not self.lines or not scene.runs:
             return
@@ -130,7 +130,7 @@ class Sheet:
         for element in rng.sample(self.els, len(self.els)):
             if count <= 0:
                 return
-            names = ask.names_of(element, ("text", "label"))
+            names = scenes.names_of(element, ("text", "label"))
             runs = [run for run in scene.runs if names and run.text.strip(" *:") == names[0]]
             if len(runs) != 1 or len(scene.groups.get(fold(names[0]), ())) != 1 or len(names[0].split()) > 5:
                 continue
@@ -142,15 +142,15 @@ class Sheet:
                 continue
             taken.add(fold(choice.label))
             self.rename(int(fit.argmax()), runs[0], choice.label)
-            element["names"] = [["text" if element["role"] not in ask.LABELLED else "label", choice.label]]
+            element["names"] = [["text" if element["role"] not in scenes.LABELLED else "label", choice.label]]
             said = rng.choice(choice.words)
             if rng.random() < 0.25:
-                said = ask.phrase(said, element["role"], False, rng)
+                said = phrases.phrase(said, element["role"], False, rng)
             x0, y0, x1, y1 = element["box"]
             self.asks.append(ask.Ask(said, ((x0, y0, x1, y1),), "people"))
             count -= 1
 
-    def twins(self, scene: ask.Scene, count: int, rng: Random) -> None:
+    def twins(self, scene: scenes.Scene, count: int, rng: Random) -> None:
         """Makes some labels hold others ("Save" and "Save as draft"), and asks for the shorter ones."""
         boxes = np.array([line.box for line in self.lines]).reshape(-1, 4)
         short = [run for run in scene.runs if len(run.text.split()) <= 3 and 2 < len(run.text) < 24]
@@ -165,18 +165,20 @@ class Sheet:
             label = f"{run.text} {word.lower()}" if rng.random() < 0.5 else f"{word} {run.text.lower()}"
             self.rename(int(fit.argmax()), other, label)
             for element in self.els:
-                if within(other.box, element["box"]) or other.text.strip(" *:") in ask.names_of(element):
+                if within(other.box, element["box"]) or other.text.strip(" *:") in scenes.names_of(element):
                     element["names"] = [
                         [how, label if text.strip(" *:") == other.text.strip(" *:") else text]
                         for how, text in element["names"]
                     ]
-            named = [e for e in self.els if run.text.strip(" *:") in ask.names_of(e, ("text", "label"))]
+            named = [e for e in self.els if run.text.strip(" *:") in scenes.names_of(e, ("text", "label"))]
             role = named[0]["role"] if len(named) == 1 else "link"
             x0, y0, x1, y1 = named[0]["box"] if len(named) == 1 else run.box
-            self.asks.append(ask.Ask(ask.phrase(run.text.strip(" *:"), role, False, rng), ((x0, y0, x1, y1),), "twin"))
+            self.asks.append(
+                ask.Ask(phrases.phrase(run.text.strip(" *:"), role, False, rng), ((x0, y0, x1, y1),), "twin")
+            )
             count -= 1
 
-    def rename(self, number: int, run: ask.Run, label: str) -> None:
+    def rename(self, number: int, run: scenes.Run, label: str) -> None:
         """Line `number`, which shows `run`, shows another text."""
         line = self.lines[number]
         x0, y0, x1, y1 = line.box
@@ -203,7 +205,9 @@ class Sheet:
             if fit.max() < 0.45:
                 continue
             element = self.els[int(fit.argmax())]
-            if element["role"] not in {"button", "link", "menuitem", "tab"} or ask.names_of(element, ("text", "label")):
+            if element["role"] not in {"button", "link", "menuitem", "tab"} or scenes.names_of(
+                element, ("text", "label")
+            ):
                 continue
             number = rng.randrange(len(drawings.names))
             names = [drawings.bank[name] for name in drawings.names[number]]
@@ -219,7 +223,7 @@ class Sheet:
             if rng.random() < share * len(line.words) and line.text:
                 k = rng.randrange(len(line.words))
                 words = list(line.words)
-                words[k] = words[k]._replace(text=ask.slip(words[k].text, rng))
+                words[k] = words[k]._replace(text=phrases.slip(words[k].text, rng))
                 self.lines[i] = line._replace(text=" ".join(word.text for word in words), words=words)
 
 
@@ -254,7 +258,7 @@ class Example(NamedTuple):
     kinds: list[str]
 
 
-def middles_in(boxes: Tensor, targets: tuple[ask.BoxTuple, ...]) -> Tensor:
+def middles_in(boxes: Tensor, targets: tuple[scenes.BoxTuple, ...]) -> Tensor:
     """(N,) bool: which of the boxes (N, 4) have their middle in one of the targets."""
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     hit = torch.zeros(len(boxes), dtype=torch.bool)
@@ -332,7 +336,7 @@ class Examples(IterableDataset[list[Example]]):
         asks = sheet.asks + self.asks(scene, rng)
         return example(things, asks, self.config)
 
-    def asks(self, scene: ask.Scene, rng: Random) -> list[ask.Ask]:
+    def asks(self, scene: scenes.Scene, rng: Random) -> list[ask.Ask]:
         """Questions of all kinds about a screen."""
         chosen = ask.balanced(scene, QUESTIONS * 2 // 3, rng)
         asks = [q for e in chosen if (q := ask.about(e, scene, rng, self.source.synonyms))]
@@ -341,7 +345,7 @@ class Examples(IterableDataset[list[Example]]):
         asks += [q for _ in range(QUESTIONS // 6) if (q := ask.absent(scene, self.elsewhere, rng))]
         gone = [w for w in rng.sample(self.wordings, 3) if fold(w.label) not in scene.groups]
         asks += [ask.Ask(rng.choice(w.words), (), "absent", True) for w in gone[:1]]
-        self.elsewhere = (self.elsewhere + [name for e in scene.elements[:3] for name in ask.names_of(e)])[-3000:]
+        self.elsewhere = (self.elsewhere + [name for e in scene.elements[:3] for name in scenes.names_of(e)])[-3000:]
         return asks
 
 

@@ -14,12 +14,12 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from deixis.vlm.ask import runs_of
 from deixis.vlm.config import ReaderConfig
 from deixis.vlm.data import Screens
 from deixis.vlm.dense import font_files
 from deixis.vlm.model import READING, Nano
 from deixis.vlm.reader import LONGEST, STEP, TOGETHER, Strips, decode, encode, strip_of
+from deixis.vlm.scenes import runs_of
 from deixis.vlm.words import Words
 
 LETTERS = 48
