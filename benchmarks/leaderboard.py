@@ -1,8 +1,8 @@
 """`deixis bench report`: runs side by side on one page: tables, what differs by chance and what does not, plots, galleries.
 
 A run is a folder with run.json, summary.json and results.jsonl, of whatever benchmark; runs of the same set (by its
-hash) share a table and are compared item by item. Runs whose folders end in a number (`step-1000`, `step-2000`) are
-places on a learning curve. Pictures are shown while the set lies where it lay; without it, the words are. Knows no model.
+hash) share a table and are compared item by item. Runs whose folders end in a number of its own (`step-1000`, `step-2000`,
+never `1280x720`) are places on a learning curve. Pictures are shown while the set lies where it lay; without it, the words are. Knows no model.
 """
 
 import json
@@ -46,8 +46,8 @@ class Entry(NamedTuple):
     @property
     def place(self) -> tuple[str, float] | None:
         """Where the run is on a learning curve: which one, and how far along."""
-        match = re.fullmatch(r"(.*?)[-_ ]?(\d+(?:\.\d+)?)", self.folder.name)
-        return (match[1], float(match[2])) if match else None
+        match = re.fullmatch(r"(?:(.+)[-_ ])?(\d+(?:\.\d+)?)", self.folder.name)
+        return (match[1] or self.folder.parent.name, float(match[2])) if match else None
 
 
 class Board(NamedTuple):
@@ -61,13 +61,18 @@ class Board(NamedTuple):
     shown: list[Compared]
     note: str
 
+    @property
+    def mark(self) -> str:
+        """The beginning of the set's hash, where it has one."""
+        return self.sha256[:12] if re.fullmatch(r"[0-9a-f]{64}", self.sha256) else ""
+
 
 def report(folders: Sequence[Path], out: Path) -> Path:
     """Writes one page for all runs in some folders; UsageError when there are none."""
     entries = named([entry for folder in folders for entry in runs(folder)])
     if not entries:
         raise UsageError(f"no run (summary.json, {FILE}) in {', '.join(repr(str(folder)) for folder in folders)}")
-    boards = [board(some) for some in by_set(entries)]
+    boards = titled([board(some) for some in by_set(entries)])
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -75,7 +80,7 @@ def report(folders: Sequence[Path], out: Path) -> Path:
     curves = [(name, points) for some in boards for name, points in curves_of(some.entries)]
     page = environment.get_template("leaderboard.html.j2").render(
         boards=boards, css=(files("deixis.agent") / "report.css").read_text() + (HERE / "grounding_report.css").read_text(),
-        latency={some.sha256: plots.latency([(e.name, e.summary) for e in some.entries]) for some in boards},
+        latency={some.sha256: plots.latency([(e.name, e.summary) for e in some.entries]) for some in boards if len(some.entries) > 1},
         curves=plots.curves(curves) if curves else "", runs=len(entries),
     )  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +138,17 @@ def board(entries: list[Entry]) -> Board:
     return Board(first.run.set, first.run.set_sha256, entries, pairs, slices(entries), shown, note)
 
 
+def titled(boards: Sequence[Board]) -> list[Board]:
+    """Different sets of one name are told apart by the folder that each lies in."""
+    names = [some.title for some in boards]
+
+    def title(some: Board) -> str:
+        path = some.entries[0].summary.get("path")
+        return f"{Path(path).parent.name}/{some.title}" if path and names.count(some.title) > 1 else some.title
+
+    return [some._replace(title=title(some)) for some in boards]
+
+
 def compared(first: Entry, second: Entry) -> statistics.Paired:
     """Two runs on the items that both have."""
     items = sorted(first.rows.keys() & second.rows.keys())
@@ -152,9 +168,13 @@ def slices(entries: Sequence[Entry]) -> dict[str, list[tuple[str, list[dict[str,
 
 
 def curves_of(entries: Sequence[Entry]) -> list[tuple[str, list[tuple[float, dict[str, Any]]]]]:
-    """Learning curves: at least two places each."""
-    found: dict[str, list[tuple[float, dict[str, Any]]]] = {}
+    """Learning curves, on one set each: at least two places."""
+    found: dict[tuple[str, str], list[tuple[float, dict[str, Any]]]] = {}
     for e in entries:
         if e.place:
-            found.setdefault(f"{e.run.set}: {e.place[0]}", []).append((e.place[1], e.summary))
-    return [(name, sorted(points, key=lambda point: point[0])) for name, points in found.items() if len(points) > 1]
+            found.setdefault((e.run.set_sha256, f"{e.run.set}: {e.place[0]}"), []).append((e.place[1], e.summary))
+    return [
+        (name, sorted(points, key=lambda point: point[0]))
+        for (_, name), points in found.items()
+        if len({number for number, _ in points}) > 1
+    ]

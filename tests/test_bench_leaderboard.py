@@ -12,6 +12,7 @@ from playwright.async_api import Browser
 
 from deixis.agent.cli import main
 from deixis.benchmarks import baselines, leaderboard, miniwob_report, runner
+from deixis.benchmarks.results import Run
 from deixis.benchmarks.statistics import mcnemar, paired
 from deixis.browser.errors import UsageError
 from deixis.browser.types import Point, Pointing, Screenshot
@@ -105,6 +106,40 @@ async def test_a_learning_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert name == "set.jsonl: step" and [number for number, _ in points] == [100, 200, 300]
     text = leaderboard.report([tmp_path / "runs"], tmp_path / "report.html").read_text()
     assert 'id="curves"' in text and "nano (step-300)" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("step-100", ("step", 100)),
+        ("200", ("runs", 200)),
+        ("a_b_3.5", ("a_b", 3.5)),
+        ("named-1280x720", None),
+        ("named-390x844@2", None),
+        ("nano", None),
+    ],
+)
+async def test_a_size_is_no_place_on_a_curve(name: str, place: tuple[str, float] | None) -> None:
+    run = Run(set="s", set_sha256="0", model="m", weights_sha256="")
+    assert leaderboard.Entry(Path("runs") / name, run, {}, {}, "m").place == place
+
+
+async def test_many_sets_have_an_overview(
+    two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Browser
+) -> None:
+    """Sets of one name are told apart, one run alone has no plot of speed, and items are shown when asked for."""
+    other = grounding(tmp_path / "other")
+    other.write_text(other.read_text().replace("target 7", "target 9"))
+    run(monkeypatch, other, two / "third", "good one", 7)
+    page = await browser.new_page()
+    await page.goto(leaderboard.report([two], tmp_path / "report.html").as_uri())
+    rows = (await page.locator("#all tr").all_inner_texts())[1:]
+    assert {row.split("\t")[0] for row in rows} == {"set/set.jsonl", "other/set.jsonl"}
+    assert await page.locator(".plot.latency").count() == 1
+    assert not await page.locator("figure.miss").first.is_visible()
+    await page.locator("summary").first.click()
+    assert await page.locator("figure.miss").first.is_visible()
+    await page.close()
 
 
 async def test_a_set_that_changed_has_no_pictures(two: Path, tmp_path: Path) -> None:
