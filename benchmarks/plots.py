@@ -24,6 +24,11 @@ def latency(runs: Sequence[tuple[str, dict[str, Any]]]) -> str:
         )
         axes.annotate(name, (seconds, rate), xytext=(7, 5), textcoords="offset points", fontsize=9)
     axes.set_xscale("log")
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # 0.2, where a power of ten would stand
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.25)
     return _svg(figure)
 
