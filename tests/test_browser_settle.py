@@ -37,6 +37,13 @@ async def test_mutations_are_waited_for(browser_session: Session) -> None:
         step()">Go</button><p id=out></p>"""
     await settled(browser_session, script)
     assert await browser_session.page.inner_text("#out") == "40"
+    spent = browser_session.spent  # what the page did is its own, the calm after it is ours
+    assert 0.7 < spent.waiting < spent.settling
+
+
+async def test_a_page_that_does_nothing_has_no_time_of_its_own(browser_session: Session) -> None:
+    assert await settled(browser_session, "<button>Go</button>") > browser_session.spent.waiting + 0.05
+    assert browser_session.spent.waiting < 0.02
 
 
 async def test_a_short_transition_is_waited_for(browser_session: Session) -> None:
@@ -75,6 +82,7 @@ async def test_what_the_click_fetches_is_waited_for(browser_session: Session, ga
     gated.gates["/data"].set()
     await acting
     assert await browser_session.page.inner_text("#out") == "arrived"
+    assert 0.5 < browser_session.spent.waiting < browser_session.spent.settling
 
 
 async def test_a_fetch_that_never_ends_is_bounded(browser_session: Session, gated: "GatedServer") -> None:

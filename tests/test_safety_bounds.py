@@ -81,6 +81,7 @@ LOAD = {
     "an embed": '<embed src="{evil}" type="text/html" width=90 height=90>',
     "a sandbox that may move the top": "<iframe sandbox=\"allow-scripts allow-top-navigation\" srcdoc=\"<script>top.location='{evil}'</script>\"></iframe>",
     "a service worker": "<script>navigator.serviceWorker.register('/worker.js').then(()=>navigator.serviceWorker.ready).then(()=>location='/answered').catch(()=>location='{evil}')</script>",
+    "a service worker, by the browser's own means": "<script>ServiceWorkerContainer.prototype.register.call(navigator.serviceWorker,'/worker.js').then(()=>new Promise(d=>setTimeout(d,600))).then(()=>location='/answered').catch(()=>location='{evil}')</script>",
     "a prerendered page": "<a id=a href='{evil}'></a><script type=speculationrules>{{\"prerender\":[{{\"urls\":[\"{evil}\"],\"eagerness\":\"immediate\"}}],\"prefetch\":[{{\"urls\":[\"{evil}\"],\"eagerness\":\"immediate\"}}]}}</script><script>setTimeout(()=>a.click(),300)</script>",
 }  # fmt: skip
 PARTS = {
@@ -102,8 +103,16 @@ PARTS = {
     "a redirected image": '<img src="/302">',
     "a font": "<style>@font-face{{font-family:x;src:url('{evil}')}}</style><p style='font-family:x'>text</p>",
 }  # fmt: skip
-SILENT = {"top from data:", "a view of the source", "a file", "a data: page", "a web socket of a worker"}
-"""The browser refuses these itself, or the name does not resolve: there is nothing to be told."""
+SILENT = {
+    "a service worker",
+    "a service worker, by the browser's own means",
+    "top from data:",
+    "a view of the source",
+    "a file",
+    "a data: page",
+    "a web socket of a worker",
+}
+"""The browser refuses these itself, or the name does not resolve, or workers are off: there is nothing to be told."""
 QUICK = {
     "a link",
     "a redirect 307 of a form",
@@ -178,7 +187,7 @@ async def attacked(session: Session, good: Site, click: bool, quiet: bool) -> st
     """Opens the page, clicks, and looks until something is refused; what the session said."""
     assert session._guard is not None
     session._guard.history.clear()
-    said, end = "", monotonic() + (1.0 if quiet else PATIENT)
+    said, end = "", monotonic() + (2.5 if quiet else PATIENT)
     try:
         await session.start(good.at(GOOD))
         if click:
