@@ -78,6 +78,8 @@ class Result(Frozen):
     title: str = ""
     dialog: str | None = None
     """The message of a dialog that is open now: answer it first."""
+    notes: tuple[str, ...] = ()
+    """What else there is to know: a page that never came and was stopped."""
 
 
 class Outcomes(Frozen):
@@ -164,11 +166,12 @@ class Desk:
         async with self._turn:
             try:
                 loop = await self._ready()
-                self._queue.next = action
+                self._queue.next, known = action, len(self.state.notes)
                 step = await loop.step(self.state)
                 if step.error:
                     raise ToolError(step.error)
-                return _told(step, await loop.browser.look())
+                told = _told(step, await loop.browser.look())
+                return told.model_copy(update={"notes": tuple(self.state.notes[known:])})
             except (DeixisError, Blocked) as error:
                 raise ToolError(str(error)) from error
 
