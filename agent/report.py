@@ -20,7 +20,7 @@ from deixis.browser.actions import Drag, GiveUp, Type, describe
 from deixis.browser.types import Candidate, Point, Pointing
 
 HERE = Path(__file__).parent
-PARTS = ("screenshot", "deciding", "pointing", "acting", "settling", "verifying")
+PARTS = ("screenshot", "deciding", "pointing", "gating", "preparing", "acting", "settling", "verifying")
 DOTS, INK = "••••••", "#e6007e"
 FIXED = {"kind", "source", "screenshot", "outcome", "status", "input_type", "button", "modifiers"}
 

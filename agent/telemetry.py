@@ -17,7 +17,7 @@ from deixis.browser.actions import describe
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
-PARTS = ("screenshot", "deciding", "pointing", "gating", "acting", "settling", "verifying")
+PARTS = ("screenshot", "deciding", "pointing", "gating", "preparing", "acting", "settling", "verifying")
 """In the order in which they mostly happen; a part that comes back (a second try) counts as one."""
 
 
