@@ -174,10 +174,12 @@ class Fault:
     do: Callable[[Scene], None]
     outcomes: frozenset[Outcome]
     own_browser: bool = False
+    answer: float = 6.0
+    """Seconds after which a page that does not answer counts as dead."""
 
 
-def page(script: str) -> Fault:
-    return Fault(lambda scene: scene.script(script), frozenset(WORKING))
+def page(script: str, answer: float = 6.0) -> Fault:
+    return Fault(lambda scene: scene.script(script), frozenset(WORKING), answer=answer)
 
 
 def goes(path: str) -> Fault:
@@ -210,7 +212,7 @@ FAULTS: dict[str, Fault] = {
     "the script never ends": page("const t = Date.now(); while (Date.now() - t < 3000);"),
     "a cover over everything": page("document.body.insertAdjacentHTML('beforeend', '<div style=\"position:fixed;inset:0;background:#fff;z-index:9\"></div>')"),
     "it scrolls away": page("setInterval(() => scrollBy(0, 7), 16)"),
-    "the console is flooded": page("for (let i = 0; i < 20000; i++) console.log('x'.repeat(200))"),
+    "the console is flooded": page("for (let i = 0; i < 20000; i++) console.log('x'.repeat(200))", answer=20),
     "requests without end": page("setInterval(() => fetch('/second').catch(() => 0), 5)"),
     "history is emptied": page("history.pushState(0, '', '/x'); history.go(-5)"),
     "the clock jumps forward": Fault(clock(10_000_000.0), frozenset(WORKING)),
@@ -227,7 +229,13 @@ async def run(case: Case, shared: Browser, site: Site, folder: Path) -> tuple[Ou
     """Outcome and reason as the caller gets them, indices of the steps that were done, and of those in the journal."""
     fault = FAULTS[case.name]
     config = SessionConfig(
-        width=800, height=600, patience=QUICK, navigation_timeout=3, answer_timeout=6, dialog_timeout=5, allow=()
+        width=800,
+        height=600,
+        patience=QUICK,
+        navigation_timeout=3,
+        answer_timeout=fault.answer,
+        dialog_timeout=5,
+        allow=(),
     )
     if not fault.own_browser:
         return await _run(case, fault, Session(config, shared), shared, site, folder)
