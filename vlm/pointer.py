@@ -27,6 +27,8 @@ NAMESAKES = 9
 """Places considered for "the second Edit"."""
 ALIKE = 0.25
 """Share of the best's probability from which others count as its namesakes."""
+FAINT, DRAWN_ALIKE = 0.01, 0.9
+"""The same share where the same words stand, and nothing else, or the same is drawn: and from which cosine it is."""
 AT_ONCE = 32
 """Questions in one pass of the decoder."""
 TOGETHER = 0.3
@@ -176,7 +178,10 @@ class NanoPointer:
             like = spans.likeness(said[row], kept.runs)
             alone, written, sure = spans.settled(like, kept.runs, kept.things, things[row], words[row])
             places = places_of(kept.things, alone, written)
-            places = in_order(places, number) if number else places[:CANDIDATES]
+            if number:
+                said_so = spans.alone(like, kept.runs, kept.things)
+                places = in_order(places, number, namesakes(kept.things, places, said_so))
+            places = places[:CANDIDATES]
             best = (places[0].thing, places[0].mass) if places else (-1, 0.0)
             answer = judge.Answer(
                 said[row], best[0], (best[1], places[1].mass if len(places) > 1 else 0.0), float(answers.absent[row]),
@@ -302,14 +307,40 @@ def _written(things: Things, words: np.ndarray) -> list[Place]:
     return found
 
 
-def in_order(found: list[Place], number: int) -> list[Place]:
-    """The number-th (LAST: the last) of the places that are about as likely as the best, then the others.
+def namesakes(things: Things, found: list[Place], written: np.ndarray) -> list[bool]:
+    """For each place whether it is of the same kind as the best: as likely, said by the same words, drawn the same.
 
-    The model gives namesakes the same probability, so theirs is the sum that says whether they are there at all.
+    written: (N, 2) the middles of the runs of words that say the name and nothing else.
+    """
+    if not found:
+        return []
+
+    def says_so(place: Place) -> bool:
+        box = place.box
+        inside = (written > [box.x0, box.y0]) & (written < [box.x1, box.y1])
+        return bool(inside.all(1).any())
+
+    best, named = found[0], says_so(found[0])
+
+    def same(place: Place) -> bool:
+        if place.mass >= ALIKE * best.mass:
+            return True
+        drawn = float(things.drawn[place.thing] @ things.drawn[best.thing]) > DRAWN_ALIKE
+        return place.mass >= FAINT * best.mass and (drawn or (named and says_so(place)))
+
+    return [same(place) for place in found]
+
+
+def in_order(found: list[Place], number: int, same: list[bool] | None = None) -> list[Place]:
+    """The number-th (LAST: the last) of the places that may be meant, then the others.
+
+    same: which of them may be; without it those that are about as likely as the best. The model is not told which of
+    several is asked for, so the sum of their probabilities says whether they are there at all.
     """
     if not found:
         return found
-    alike = [place for place in found if place.mass >= ALIKE * found[0].mass]
+    same = same or [place.mass >= ALIKE * found[0].mass for place in found]
+    alike = [place for place, one in zip(found, same, strict=True) if one]
     total = min(sum(place.mass for place in alike), 1.0)
     ordered = sorted(alike, key=lambda place: (round(place.point.y / 12), place.point.x))
     place = len(ordered) - 1 if number == counting.LAST else min(number, len(ordered)) - 1

@@ -215,6 +215,16 @@ def likeness(question: str, runs: Runs) -> np.ndarray:
     return like[0 if like[0].max() >= EXACT else 1]
 
 
+def alone(like: np.ndarray, runs: Runs, things: Things) -> np.ndarray:
+    """(N, 2) middles of the runs that say a question's name and nothing else; like (R,)."""
+    if not len(like) or like.max() < WRITTEN:
+        return np.zeros((0, 2))
+    best = np.nonzero((like >= max(WRITTEN, like.max() - SAME)) & (runs.alone > WHOLE))[0]
+    boxes = np.array([[things.words[i].box for i in (runs.words[run][0], runs.words[run][-1])] for run in best])
+    boxes = boxes.reshape(-1, 2, 4)
+    return np.stack([(boxes[:, 0, 0] + boxes[:, 1, 2]) / 2, (boxes[:, 0, 1] + boxes[:, 1, 3]) / 2], 1)
+
+
 def settled(
     like: np.ndarray, runs: Runs, things: Things, elements: np.ndarray, words: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
