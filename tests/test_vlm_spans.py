@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deixis.vlm import spans
-from deixis.vlm.pointer import places_of
+from deixis.vlm.places import places_of
 from deixis.vlm.things import Box, Things, gathered
 from tests.small_nano import sighted
 

@@ -18,7 +18,7 @@ from deixis.vlm.judge import SIGNS, Judge, fitted
 from deixis.vlm.model import Nano
 from deixis.vlm.optim import orthogonal
 from deixis.vlm.pages import PageMaker
-from deixis.vlm.pointer import Place, in_order, places_of
+from deixis.vlm.places import Place, in_order, places_of
 from deixis.vlm.things import gathered
 from deixis.vlm.train import Stage, Trainer, take_over
 from deixis.vlm.train_decoder import Example, Examples, Relating, Sheet, Source, Wording, example, keep, kept, wordings

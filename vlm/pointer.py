@@ -5,6 +5,7 @@ of browsers and tasks.
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,40 +16,21 @@ import torch
 from PIL import Image
 
 from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
-from deixis.vlm import checkpoint, counting, judge, precision, questions, sight, spans
-from deixis.vlm.config import ROLES
-from deixis.vlm.decoder import Screen, shares
+from deixis.vlm import beside, checkpoint, counting, judge, precision, questions, sight, spans
+from deixis.vlm.decoder import Asked, Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
+from deixis.vlm.places import Place, in_order, namesakes, one_place, place_at, places_of, says_so
 from deixis.vlm.things import Things, gathered
 
 CANDIDATES = 4
-NAMESAKES = 9
-"""Places considered for "the second Edit"."""
-ALIKE = 0.25
-"""Share of the best's probability from which others count as its namesakes."""
-FAINT, DRAWN_ALIKE = 0.01, 0.9
-"""The same share where the same words stand, and nothing else, or the same is drawn: and from which cosine it is."""
 AT_ONCE = 32
 """Questions in one pass of the decoder."""
-TOGETHER = 0.3
-"""Share of the likeliest word's probability from which its neighbours belong to it."""
 NEAR = 24.0
 """CSS pixels to a line of text from a point that is asked to be read."""
 CROP = (336, 192)
 """CSS width and height of the second look's crop."""
 ZOOM = 1.5
-
-
-class Place(NamedTuple):
-    """Where a target may be."""
-
-    point: Point
-    box: Box
-    mass: float
-    """Probability that a click there hits; while places are chosen, the share of all that may be meant."""
-    thing: int
-    """Number of the element or line."""
 
 
 class Weighed(NamedTuple):
@@ -58,6 +40,20 @@ class Weighed(NamedTuple):
     """The likeliest first, with their shares of what may be meant."""
     signs: list[float]
     """What speaks for the first, `judge.SIGNS`."""
+
+
+class Answered(NamedTuple):
+    """What the decoder says to one question."""
+
+    question: str
+    places: list[Place]
+    """The likeliest first, NAMESAKES at most."""
+    like: np.ndarray
+    """(R,) how like its name each run of words is."""
+    sure: float
+    """How surely the name is written out, alone."""
+    absent: float
+    """Logit of not being there."""
 
 
 class Kept(NamedTuple):
@@ -169,26 +165,65 @@ class NanoPointer:
             for target, one in zip(targets, counted, strict=True)
         ]
         numbers = [one.number if one and rest == one.rest else 0 for one, rest in zip(counted, said, strict=True)]
+        asked, answered = self._answered(kept, said)
+        found = []
+        for row, (one, number) in enumerate(zip(answered, numbers, strict=True)):
+            places = one.places
+            if number:
+                said_so = spans.alone(one.like, kept.runs, kept.things)
+                places = in_order(places, number, namesakes(kept.things, places, said_so))
+            elif place := self._told_apart(kept, one.question):
+                likeliest = places[0].mass if places else 0.0
+                places = [place._replace(mass=likeliest), *(other for other in places if not one_place(place, other))]
+            places = places[:CANDIDATES]
+            best = (places[0].thing, places[0].mass) if places else (-1, 0.0)
+            answer = judge.Answer(
+                one.question, best[0], (best[1], places[1].mass if len(places) > 1 else 0.0), one.absent,
+                float(one.like.max()) if len(one.like) else 0.0, one.sure, bool(number),
+            )  # fmt: skip
+            found.append(Weighed(places, judge.signs(answer, row, asked, kept.screen, kept.things)))
+        return found
+
+    def _answered(self, kept: Kept, said: Sequence[str]) -> tuple[Asked, list[Answered]]:
+        """What the decoder says to questions, with names that are written out moved to where they stand."""
         asked = questions.asked(said, kept.things, self.model.config.decoder)
         with torch.inference_mode():
             answers = self.model.answer(kept.screen, asked)
         things, words = (part.exp().numpy() for part in shares(answers, kept.screen.tokens, kept.things.lines))
         found = []
-        for row, number in enumerate(numbers):
-            like = spans.likeness(said[row], kept.runs)
-            alone, written, sure = spans.settled(like, kept.runs, kept.things, things[row], words[row])
-            places = places_of(kept.things, alone, written)
-            if number:
-                said_so = spans.alone(like, kept.runs, kept.things)
-                places = in_order(places, number, namesakes(kept.things, places, said_so))
-            places = places[:CANDIDATES]
-            best = (places[0].thing, places[0].mass) if places else (-1, 0.0)
-            answer = judge.Answer(
-                said[row], best[0], (best[1], places[1].mass if len(places) > 1 else 0.0), float(answers.absent[row]),
-                float(like.max()) if len(like) else 0.0, sure, bool(number),
-            )  # fmt: skip
-            found.append(Weighed(places, judge.signs(answer, row, asked, kept.screen, kept.things)))
-        return found
+        for row, question in enumerate(said):
+            like = spans.likeness(question, kept.runs)
+            elements, written, sure = spans.settled(like, kept.runs, kept.things, things[row], words[row])
+            places = places_of(kept.things, elements, written)
+            found.append(Answered(question, places, like, sure, float(answers.absent[row])))
+        return asked, found
+
+    def _told_apart(self, kept: Kept, question: str) -> Place | None:
+        """Which of several with one name is meant, when the question says beside what it stands, and that is written."""
+        if (asked_for := beside.value(question)) and (place := self._value(kept, *asked_for)):
+            return place
+        for reading in beside.readings(question):
+            anchors = spans.written(reading.anchor, kept.runs, kept.things)
+            same = spans.alone(spans.likeness(reading.target, kept.runs), kept.runs, kept.things)
+            if not anchors or len(same) < 2:
+                continue
+            _, (asked,) = self._answered(kept, [reading.target])
+            alike = namesakes(kept.things, asked.places, same)
+            rivals = [place for place, one in zip(asked.places, alike, strict=True) if one and says_so(place, same)]
+            chosen = beside.nearest(reading.way, [place.box for place in rivals], anchors)
+            if len(rivals) > 1 and chosen is not None:
+                return rivals[chosen]
+        return None
+
+    def _value(self, kept: Kept, of: str, shape: re.Pattern[str]) -> Place | None:
+        """The price (or what else has its own shape) that stands nearest to what it is the price of."""
+        anchors, found = spans.written(of, kept.runs, kept.things), spans.shaped(shape, kept.things)
+        lines, boxes = list(found), list(found.values())
+        chosen = beside.nearest("of", boxes, anchors) if anchors else None
+        if chosen is None:
+            return None
+        box = boxes[chosen]
+        return place_at((box.x0, box.y0, box.x1, box.y1), 0.0, lines[chosen])
 
     def _pointing(self, target: str, places: Sequence[Place], seconds: float) -> Pointing:
         candidates = [Candidate(point=p.point, confidence=p.mass) for p in places]
@@ -220,134 +255,6 @@ def _reading(things: Things, number: int, confidence: float) -> Reading:
     return Reading(
         text=things.texts[number], confidence=sure * confidence, box=Box(x0=x0, y0=y0, x1=x1, y1=y1), source="pixels"
     )
-
-
-def places_of(things: Things, elements: np.ndarray, words: np.ndarray) -> list[Place]:
-    """Shares of the things (T,) and of the words (W,) -> the likeliest places, best first.
-
-    Words that stand together are one place; so are an element and what is written on it.
-    """
-    found = [
-        _place(things.boxes[i].tolist(), float(elements[i]), i)
-        for i in np.argsort(-elements)[: 2 * NAMESAKES]
-        if i >= things.lines
-    ]
-    found += _written(things, words)
-    found.sort(key=lambda place: -place.mass)
-    merged: list[Place] = []
-    for place in found[: 4 * NAMESAKES]:
-        same = next((i for i, other in enumerate(merged) if _one(place, other)), None)
-        if same is None:
-            merged.append(place)
-        else:
-            merged[same] = _both(things, merged[same], place)._replace(mass=merged[same].mass + place.mass)
-    merged.sort(key=lambda place: -place.mass)
-    return [place._replace(mass=min(place.mass, 1.0)) for place in merged[:NAMESAKES]]
-
-
-def _both(things: Things, first: Place, second: Place) -> Place:
-    """Two that are one place.
-
-    What is written on a thing lies within it for sure, its box may be too large; but what is written before the middle of
-    a field may be its label.
-    """
-    element, text = sorted((first, second), key=lambda place: place.thing < things.lines)
-    if text.thing >= things.lines:
-        return first
-    if element.thing < things.lines:
-        return first._replace(point=second.point)
-    before = text.box.x1 < element.point.x or text.box.y1 < element.point.y
-    if before and element.mass > text.mass and things.flags[element.thing, -len(ROLES) :].argmax() in _FILLED:
-        return first._replace(point=element.point, box=element.box, thing=element.thing)
-    return first._replace(point=text.point)
-
-
-_FILLED = [ROLES.index(role) for role in ("field", "select", "checkbox", "radio", "switch", "slider", "file")]
-
-
-def _place(box: Sequence[float], mass: float, thing: int) -> Place:
-    x0, y0, x1, y1 = box
-    whole = Box(x0=x0, y0=y0, x1=x1, y1=y1)
-    return Place(Point(x=(x0 + x1) / 2, y=(y0 + y1) / 2), whole, mass, thing)
-
-
-def _one(place: Place, other: Place) -> bool:
-    """Whether a click on the one is a click on the other."""
-    if other.box.contains(place.point) or place.box.contains(other.point):
-        return True
-    # A wide field may have been found twice, each time a part of it.
-    a, b = place.box, other.box
-    shared = min(a.x1, b.x1) - max(a.x0, b.x0)
-    level = abs(place.point.y - other.point.y) < 0.3 * min(a.y1 - a.y0, b.y1 - b.y0)
-    return level and shared > 0.1 * min(a.x1 - a.x0, b.x1 - b.x0)
-
-
-def _written(things: Things, words: np.ndarray) -> list[Place]:
-    """Runs of likely words of one line."""
-    own = things.owners[:, things.owners[0] < things.lines]
-    line_of = dict(zip(own[1].tolist(), own[0].tolist(), strict=True))
-    found, used = [], set()
-    for best in np.argsort(-words)[: 2 * NAMESAKES].tolist():
-        if best in used or words[best] <= 0:
-            continue
-        run = [best]
-        for step in (-1, 1):
-            k = best + step
-            while 0 <= k < len(words) and line_of[k] == line_of[best] and words[k] > TOGETHER * words[best]:
-                run.append(k)
-                k += step
-        used.update(run)
-        boxes = [things.words[k].box for k in run]
-        whole = [min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)]
-        shares = words[run] / words[run].sum()
-        mean = sum(share * (b[0] + b[2]) / 2 for share, b in zip(shares.tolist(), boxes, strict=True))
-        middle = min(boxes, key=lambda b: abs((b[0] + b[2]) / 2 - mean))  # a word, never the gap between two
-        point = Point(x=(middle[0] + middle[2]) / 2, y=(middle[1] + middle[3]) / 2)
-        found.append(_place(whole, float(words[run].sum()), line_of[best])._replace(point=point))
-    return found
-
-
-def namesakes(things: Things, found: list[Place], written: np.ndarray) -> list[bool]:
-    """For each place whether it is of the same kind as the best: as likely, said by the same words, drawn the same.
-
-    written: (N, 2) the middles of the runs of words that say the name and nothing else.
-    """
-    if not found:
-        return []
-
-    def says_so(place: Place) -> bool:
-        box = place.box
-        inside = (written > [box.x0, box.y0]) & (written < [box.x1, box.y1])
-        return bool(inside.all(1).any())
-
-    best, named = found[0], says_so(found[0])
-
-    def same(place: Place) -> bool:
-        if place.mass >= ALIKE * best.mass:
-            return True
-        drawn = float(things.drawn[place.thing] @ things.drawn[best.thing]) > DRAWN_ALIKE
-        return place.mass >= FAINT * best.mass and (drawn or (named and says_so(place)))
-
-    return [same(place) for place in found]
-
-
-def in_order(found: list[Place], number: int, same: list[bool] | None = None) -> list[Place]:
-    """The number-th (LAST: the last) of the places that may be meant, then the others.
-
-    same: which of them may be; without it those that are about as likely as the best. The model is not told which of
-    several is asked for, so the sum of their probabilities says whether they are there at all.
-    """
-    if not found:
-        return found
-    same = same or [place.mass >= ALIKE * found[0].mass for place in found]
-    alike = [place for place, one in zip(found, same, strict=True) if one]
-    total = min(sum(place.mass for place in alike), 1.0)
-    ordered = sorted(alike, key=lambda place: (round(place.point.y / 12), place.point.x))
-    place = len(ordered) - 1 if number == counting.LAST else min(number, len(ordered)) - 1
-    chosen = ordered[place]
-    enough = number in (1, counting.LAST) or number <= len(ordered)
-    others = [place for place in found if place is not chosen]
-    return [chosen._replace(mass=total if enough else chosen.mass), *others][:CANDIDATES]
 
 
 def _moved(pointing: Pointing, scale: float, dx: float, dy: float) -> Pointing:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from rapidfuzz import fuzz, process
 
+from deixis.browser.types import Box
 from deixis.vlm import questions, spelling
 from deixis.vlm.config import ROLES
 from deixis.vlm.things import Things
@@ -20,6 +21,8 @@ LONGEST = 9
 """Words of a name."""
 WRITTEN, SAME = 0.84, 0.02
 """Likeness from which a name counts as written, and what the best may be better."""
+CLOSE = 0.9
+"""Likeness from which something is written that another thing is told apart by."""
 EXACT = 0.97
 """Likeness of what is the same but for a slip."""
 LIKE = 0.45
@@ -223,6 +226,34 @@ def alone(like: np.ndarray, runs: Runs, things: Things) -> np.ndarray:
     boxes = np.array([[things.words[i].box for i in (runs.words[run][0], runs.words[run][-1])] for run in best])
     boxes = boxes.reshape(-1, 2, 4)
     return np.stack([(boxes[:, 0, 0] + boxes[:, 1, 2]) / 2, (boxes[:, 0, 1] + boxes[:, 1, 3]) / 2], 1)
+
+
+def written(name: str, runs: Runs, things: Things) -> list[Box]:
+    """Where a name is written, within other words too."""
+    like = likeness(name, runs)
+    if not len(like) or like.max() < CLOSE:
+        return []
+    return [around(things, runs.words[run]) for run in np.nonzero(like >= like.max() - SAME)[0]]
+
+
+def around(things: Things, words: list[int]) -> Box:
+    """The box of words, by their numbers."""
+    boxes = np.array([things.words[i].box for i in words])
+    x0, y0, x1, y1 = (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
+    return Box(x0=x0, y0=y0, x1=x1, y1=y1)
+
+
+def shaped(shape: re.Pattern[str], things: Things) -> dict[int, Box]:
+    """The lines on which words of a shape stand, one word or two, with the box of these words."""
+    found: dict[int, Box] = {}
+    own = things.owners[:, things.owners[0] < things.lines]
+    line_of = dict(zip(own[1].tolist(), own[0].tolist(), strict=True))
+    for i in range(len(things.words)):
+        pair = [i, i + 1] if line_of.get(i + 1) == line_of[i] else [i]
+        for numbers in ([i], pair):
+            if shape.match(" ".join(things.words[k].text for k in numbers)):
+                found.setdefault(line_of[i], around(things, numbers))
+    return found
 
 
 def settled(
