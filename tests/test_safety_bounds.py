@@ -82,9 +82,10 @@ LOAD = {
     "a sandbox that may move the top": "<iframe sandbox=\"allow-scripts allow-top-navigation\" srcdoc=\"<script>top.location='{evil}'</script>\"></iframe>",
     "a service worker": "<script>navigator.serviceWorker.register('/worker.js').then(()=>navigator.serviceWorker.ready).then(()=>location='/answered').catch(()=>location='{evil}')</script>",
     "a service worker, by the browser's own means": "<script>ServiceWorkerContainer.prototype.register.call(navigator.serviceWorker,'/worker.js').then(()=>new Promise(d=>setTimeout(d,600))).then(()=>location='/answered').catch(()=>location='{evil}')</script>",
-    "a prerendered page": "<a id=a href='{evil}'></a><script type=speculationrules>{{\"prerender\":[{{\"urls\":[\"{evil}\"],\"eagerness\":\"immediate\"}}],\"prefetch\":[{{\"urls\":[\"{evil}\"],\"eagerness\":\"immediate\"}}]}}</script><script>setTimeout(()=>a.click(),300)</script>",
+    "a prerendered page": "<a id=a href='{evil}'></a><script type=speculationrules>{{\"prerender\":[{{\"urls\":[\"{evil}\"],\"eagerness\":\"immediate\"}}]}}</script><script>setTimeout(()=>a.click(),300)</script>",
 }  # fmt: skip
 PARTS = {
+    "a prefetched page": "<script type=speculationrules>{{\"prefetch\":[{{\"urls\":[\"{evil}\"],\"eagerness\":\"immediate\"}}]}}</script>",
     "an image": '<img src="{evil}">',
     "a script": '<script src="{evil}"></script>',
     "a style sheet": '<link rel=stylesheet href="{evil}">',
