@@ -17,6 +17,7 @@
   let lastId = 0;
   let active = clock(); // when this document last did something
   let leaving = false;
+  let loadedAt = null; // when this document's load event came
   let home = null; // a window that opens with about:blank keeps its globals for its first real document
   let documentId = "";
   let sheet = null;
@@ -37,6 +38,7 @@
     }
   };
   const onScroll = () => { counts.scrolls += 1; active = clock(); };
+  const onLoad = (event) => { if (event.target === document) loadedAt = active = clock(); };
   const onNavigate = (event) => {
     if (!event.hashChange && !event.destination.sameDocument && event.downloadRequest === null) leaving = true;
   };
@@ -47,6 +49,7 @@
     if (home !== document) settleIn();
     observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
     addEventListener("scroll", onScroll, { capture: true, passive: true });
+    addEventListener("load", onLoad, { capture: true });
     for (const kind of PRESS) addEventListener(kind, onPress, { capture: true });
     if (window.navigation) window.navigation.addEventListener("navigate", onNavigate);
     if (!document.adoptedStyleSheets.includes(sheet)) {
@@ -75,13 +78,13 @@
   });
 
   // Resolves once nothing has happened for `calm` ms and `frames` frames have passed, or after `limit` ms. `from` is the moment
-  // calm is counted from: null for this one, 0 for what has been calm long enough to be at once. `last` is when something
+  // calm is counted from: null for this one, "load" for the load event, 0 for what has been calm long enough to be at once. `last` is when something
   // last happened, or now where it never stopped.
   const quiet = async ({ calm, limit, from, frames }) => {
     ensure();
-    const start = clock(), since = from ?? start;
+    const start = clock(), since = from === "load" ? loadedAt ?? start : from ?? start;
     let moved = 0, last = since;
-    const said = (still) => ({ still, leaving, since, last, document: documentId });
+    const said = (still) => ({ still, leaving, asked: start, since, last, document: documentId });
     for (let drawn = 1; clock() - start < limit; drawn++) {
       await frame();
       last = Math.max(since, moved, ...kin().map((one) => one.lastActive()));

@@ -7,6 +7,7 @@ animation for `calm` milliseconds, and two frames drawn since. Endless animation
 import asyncio
 from collections.abc import Callable
 from time import monotonic
+from typing import Literal
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
@@ -77,14 +78,15 @@ class Settling:
         return self.rest is None or page is not self._page() or await self._stirring(leaving=self.rest.leaving)
 
     async def _rest(self, page: Page) -> "Rest | None":
-        """Calm for half of the time, then for the other half: by then what will be looked at can be got ready."""
+        """Calm for a frame, then for all of the time: by then what will be looked at can be got ready."""
         calm, begun = self._patience.calm, monotonic()
-        rest = await quiet(page, calm / 2, self._left())
-        if rest and rest.still and not rest.leaving and not self._traffic.pending("document", self._since):
+        first = await quiet(page, calm / 4, self._left(), since="load" if self._loaded else None, frames=1)
+        rest = first
+        if first and first.still and not first.leaving and not self._traffic.pending("document", self._since):
             self._nearly()
-            rest = await quiet(page, calm, self._left(), since=rest.since, frames=1)
-        if rest:
-            self.waited = begun - self._start + rest.worked
+            rest = await quiet(page, calm, self._left(), since=first.since)
+        if first and rest:
+            self.waited = max(0.0, begun - self._start + (rest.last - first.asked) / 1000)
         return rest
 
     async def _stirring(self, leaving: bool) -> bool:
@@ -105,24 +107,23 @@ class Rest(Frozen):
 
     still: bool
     leaving: bool
+    asked: float
+    """When it was asked."""
     since: float
     """From when calm was counted."""
     last: float
-    """When something last happened, or the end of what never did."""
+    """When something last happened; since when calm was counted, if nothing has."""
     document: str
 
-    @property
-    def worked(self) -> float:
-        """Seconds from when calm was counted until nothing happened any more: the page's own."""
-        return max(0.0, self.last - self.since) / 1000
 
-
-async def quiet(page: Page, calm: float, limit: float, since: float | None = None, frames: int = 2) -> Rest | None:
+async def quiet(
+    page: Page, calm: float, limit: float, since: float | Literal["load"] | None = None, frames: int = 2
+) -> Rest | None:
     """Waits for calm in the document, and so many frames; None when it has left or does not say in time.
 
-    Calm counts from now on, or from a moment of the document's own clock: from 0, what has been calm long enough is at
-    once. A document that is about to give way to another says nothing: Chromium holds questions back until the other one
-    is there.
+    Calm counts from now on, from the load event, or from a moment of the document's own clock: from 0, what has been calm
+    long enough is at once. A document that is about to give way to another says nothing: Chromium holds questions back
+    until the other one is there.
     """
     argument = {"calm": calm * 1000, "limit": max(limit, 0) * 1000, "from": since, "frames": frames}
     try:
