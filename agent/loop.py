@@ -47,8 +47,8 @@ MAX_FAULTS = 2
 """Answers that do not fit the schema before the task has failed."""
 MAX_BLOCKED = 20
 """So many times a planner is told what was blocked."""
-LOOKS = 3
-"""So many times a page is looked at that gives way each time."""
+LOOK_SECONDS = 5.0
+"""After which a page that gives way each time it is looked at is given up."""
 CYCLE = 6
 """So many equal steps in a row that change nothing end the run."""
 
@@ -176,12 +176,13 @@ class Loop:
 
     async def _looked(self) -> Screenshot:
         """A picture of a page that may give way to another in the middle."""
-        for _ in range(LOOKS - 1):
+        end = perf_counter() + LOOK_SECONDS
+        while True:
             try:
                 return await self.browser.look()
             except ActionError:
-                continue
-        return await self.browser.look()
+                if perf_counter() > end:
+                    raise
 
     async def perform(self, action: Action, screenshot: Screenshot) -> Done:
         """Carries out one action; what the page refuses is in `error`."""
