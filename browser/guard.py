@@ -22,6 +22,31 @@ NO_WAY_AROUND = (
     "for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'WebTransport']) delete window[name];"
 )
 """Connections that no request stands for."""
+NO_SPECULATION = """(() => {
+  const options = { subtree: true, childList: true, attributes: true, attributeFilter: ["type"] };
+  const all = Element.prototype.querySelectorAll, remove = Element.prototype.remove, apply = Reflect.apply;
+  const off = (element) => {
+    if (element.shadowRoot) watch(element.shadowRoot);
+    if (element.localName === "script" && /speculationrules/i.test(element.type)) apply(remove, element, []);
+  };
+  const look = (element) => { off(element); for (const inner of apply(all, element, ["*"])) off(inner); };
+  const heard = (records) => {
+    for (const record of records) {
+      if (record.type === "attributes") off(record.target);
+      for (const node of record.addedNodes) if (node.nodeType === 1) look(node);
+    }
+  };
+  const observer = new MutationObserver(heard);
+  const watch = (root) => { observer.observe(root, options); for (const one of root.children) look(one); };
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (...given) {
+    const root = apply(attach, this, given);
+    observer.observe(root, options);
+    return root;
+  };
+  watch(document);
+})();"""
+"""Takes away rules for pages to be fetched in advance, before the browser reads them: such requests cannot be paused."""
 
 
 KEPT = 1000
@@ -76,6 +101,7 @@ class Guard:
         else:
             await devtools.detach()
             context.on("page", lambda page: page.on("framenavigated", self._arrived))
+        await (first if self.shared else context).add_init_script(NO_SPECULATION)
         if self.strict:
             await context.add_init_script(NO_WAY_AROUND)
             await context.route_web_socket("**/*", self._socket)
@@ -140,6 +166,7 @@ class Guard:
         try:
             devtools = await context.new_cdp_session(page)
             info = (await devtools.send("Target.getTargetInfo"))["targetInfo"]
+            await page.add_init_script(NO_SPECULATION)
         except PlaywrightError:
             return  # closed meanwhile
         self._own[info["targetId"]] = devtools
