@@ -105,6 +105,7 @@ PARTS = {
     "a font": "<style>@font-face{{font-family:x;src:url('{evil}')}}</style><p style='font-family:x'>text</p>",
 }  # fmt: skip
 SILENT = {
+    "a prefetched page",
     "a service worker",
     "a service worker, by the browser's own means",
     "top from data:",
@@ -113,7 +114,7 @@ SILENT = {
     "a data: page",
     "a web socket of a worker",
 }
-"""The browser refuses these itself, or the name does not resolve, or workers are off: there is nothing to be told."""
+"""The browser refuses these itself, or the name does not resolve, or workers are off, or the rule is taken out: there is nothing to be told."""
 QUICK = {
     "a link",
     "a redirect 307 of a form",
