@@ -239,7 +239,7 @@ def written(name: str, runs: Runs, things: Things) -> list[Box]:
 def around(things: Things, words: list[int]) -> Box:
     """The box of words, by their numbers."""
     boxes = np.array([things.words[i].box for i in words])
-    x0, y0, x1, y1 = (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
+    (x0, y0), (x1, y1) = boxes[:, :2].min(0).tolist(), boxes[:, 2:].max(0).tolist()
     return Box(x0=x0, y0=y0, x1=x1, y1=y1)
 
 
