@@ -342,7 +342,7 @@ class Session:
         try:
             return await self._dialogs.race(work, limit)
         except Unanswered as error:
-            if not self._traffic.navigated(start):
+            if not self._traffic.restless(start - limit):
                 raise
             raise ActionError(f"one page after the other has been loading for {limit:.0f} seconds") from error
         finally:

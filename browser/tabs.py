@@ -4,6 +4,7 @@ Knows no actions. A tab that opens becomes the current one; when a tab closes it
 """
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
@@ -14,6 +15,7 @@ from playwright.async_api import Error as PlaywrightError
 from deixis.browser.errors import ActionError, BrowserDied
 
 Kind = Literal["document", "part"]
+RESTLESS = 4  # documents in a row
 PARTS = {"document", "fetch", "xhr", "script", "stylesheet"}
 
 
@@ -23,6 +25,7 @@ class Traffic:
     def __init__(self) -> None:
         self._pending: dict[Request, tuple[Kind, float]] = {}
         self._last_document = 0.0
+        self._documents: deque[float] = deque(maxlen=RESTLESS)
         self._tabs_due = 0
         self._stir = asyncio.Event()
 
@@ -48,6 +51,10 @@ class Traffic:
     def awaited(self) -> str:
         """Address of the document that is on its way, the last one asked for; empty for a tab that has none yet."""
         return next((request.url for request, (kind, _) in reversed(self._pending.items()) if kind == "document"), "")
+
+    def restless(self, since: float) -> bool:
+        """Whether one document after the other has been asked for since then."""
+        return len(self._documents) == RESTLESS and self._documents[0] >= since
 
     def navigated(self, since: float) -> bool:
         """Whether a document has been asked for since then."""
@@ -82,6 +89,7 @@ class Traffic:
         self._pending[request] = kind, monotonic()
         if kind == "document":
             self._last_document = monotonic()
+            self._documents.append(self._last_document)
         self._stir.set()
 
     def _on_end(self, request: Request) -> None:
