@@ -98,7 +98,9 @@ def test_the_command_tells_it(serve: Callable[..., Server]) -> None:
     assert done.returncode == 3 and "FAIL pointing" in done.stdout and "ok   calibration" in done.stdout
     assert "without saying so" in done.stdout
     assert "25 of 25 clicks arrived" in done.stdout and "fonts: Noto Sans is" in done.stdout
-    assert re.search(r"latency: looking \d+ ms, hit-test \d+ ms, preparing \d+ ms, acting \d+ ms, settling \d+ ms", done.stdout)
+    assert re.search(
+        r"latency: looking \d+ ms, hit-test \d+ ms, preparing \d+ ms, acting \d+ ms, settling \d+ ms", done.stdout
+    )
 
 
 def test_the_picture_has_the_scale_asked_for() -> None:
