@@ -65,8 +65,14 @@ class Executor:
         await self._page.mouse.move(aimed.x, aimed.y)
 
     async def _click(self, point: Point, button: Button = "left", count: int = 1) -> None:
-        aimed = (await hit.pinched(self._page)).mouse(point)
-        await self._page.mouse.click(aimed.x, aimed.y, button=button, click_count=count)
+        page = self._page
+        aimed = (await hit.pinched(page)).mouse(point)
+        try:
+            await page.mouse.click(aimed.x, aimed.y, button=button, click_count=count)
+        except PlaywrightError:
+            if not page.is_closed():
+                raise
+            # The window closed itself at the press, before the button was released: that is what the click does.
 
     async def click(self, action: do.Click) -> None:
         async with self._held(action.modifiers):
