@@ -77,10 +77,10 @@ class Verifier:
         """
         before.points = touched = points(action)
         moved, pinch = bool(touched) and isinstance(action, HOVERED), self._camera.pinch
-        _, _, view = await asyncio.gather(
+        _, view, *_ = await asyncio.gather(
             before.tab.listen(self._traffic),
-            self._hands.bring(pinch.mouse(touched[0])) if moved else asyncio.sleep(0),
             self._camera.view(),
+            *([self._hands.bring(pinch.mouse(touched[0]))] if moved else []),
         )
         for point in touched:
             _check_inside(point, view["page"])

@@ -88,3 +88,15 @@ def test_the_point_lies_in_the_field_when_its_label_was_found_with_it(text: Box,
     things = gathered(sighted([("Weight", text)], [(20.0, 20.0, 220.0, 70.0)], role="field"))
     place = places_of(things, np.array([0.0, 0.9]), np.array([0.1]))[0]
     assert (place.point.x, place.point.y) == pytest.approx(inside, abs=1)
+
+
+def test_a_name_that_holds_a_word_of_place_is_one_name() -> None:
+    lines = [
+        ("Save for later", (20.0, 20.0, 132.0, 36.0)),
+        ("Save", (20.0, 60.0, 52.0, 76.0)),
+        ("Chen", (20.0, 90.0, 52.0, 106.0)),
+    ]
+    runs = spans.runs_of(gathered(sighted(lines, [])))
+    assert spans.one_name("click Save for later", "later", runs)
+    assert not spans.one_name("the Open in the row of Chen", "Chen", runs)
+    assert not spans.one_name("the Save for Chen", "Chen", runs)

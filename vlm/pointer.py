@@ -203,6 +203,8 @@ class NanoPointer:
         if (asked_for := beside.value(question)) and (place := self._value(kept, *asked_for)):
             return place
         for reading in beside.readings(question):
+            if spans.one_name(question, reading.anchor, kept.runs):
+                continue
             anchors = spans.written(reading.anchor, kept.runs, kept.things)
             same = spans.alone(spans.likeness(reading.target, kept.runs), kept.runs, kept.things)
             if not anchors or len(same) < 2:

@@ -228,6 +228,13 @@ def alone(like: np.ndarray, runs: Runs, things: Things) -> np.ndarray:
     return np.stack([(boxes[:, 0, 0] + boxes[:, 1, 2]) / 2, (boxes[:, 0, 1] + boxes[:, 1, 3]) / 2], 1)
 
 
+def one_name(question: str, part: str, runs: Runs) -> bool:
+    """Whether a part of a question belongs to a longer name that is written ("later" in "Save for later")."""
+    letters, known = _bare_all(part), set(runs.letters)
+    name = next((name for name in names_of(question) if name in known), "")
+    return letters in name and len(name) > len(letters)
+
+
 def written(name: str, runs: Runs, things: Things) -> list[Box]:
     """Where a name is written, within other words too."""
     like = likeness(name, runs)

@@ -108,7 +108,7 @@ class Trainer:
         self.model.train()
         while (done := (time.monotonic() - start) / (60 * minutes)) < 1:
             while (self.out / "PAUSE").exists():
-                time.sleep(1)
+                time.sleep(1)  # a person's file: nothing tells when it goes
                 start += 1
             fall = min(1.0, (1 - done) / FALL) * 0.97 + 0.03
             now = self.learn(next(loader), self.rate * min(1.0, (self.steps - first + 1) / WARM) * fall)
