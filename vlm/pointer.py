@@ -56,6 +56,16 @@ class Answered(NamedTuple):
     """Logit of not being there."""
 
 
+class Apart(NamedTuple):
+    """What is meant of several, and what it is judged by."""
+
+    place: Place
+    answered: Answered
+    judged: tuple[Asked, int] | None
+    """The question about its name, and its row; None: the question as it was."""
+    told: bool
+
+
 class Kept(NamedTuple):
     """The last screen, and what the model knows of it."""
 
@@ -168,20 +178,21 @@ class NanoPointer:
         asked, answered = self._answered(kept, said)
         found = []
         for row, (one, number) in enumerate(zip(answered, numbers, strict=True)):
-            places = one.places
+            judged, places, told = (asked, row), one.places, bool(number)
             if number:
                 said_so = spans.alone(one.like, kept.runs, kept.things)
                 places = in_order(places, number, namesakes(kept.things, places, said_so))
-            elif place := self._told_apart(kept, one.question):
-                likeliest = places[0].mass if places else 0.0
-                places = [place._replace(mass=likeliest), *(other for other in places if not one_place(place, other))]
+            elif apart := self._told_apart(kept, one):
+                # What tells it apart is written: whether it is there is a question about its own name.
+                place, one, judged, told = apart.place, apart.answered, apart.judged or judged, apart.told
+                places = [place, *(other for other in places if not one_place(place, other))]
             places = places[:CANDIDATES]
             best = (places[0].thing, places[0].mass) if places else (-1, 0.0)
             answer = judge.Answer(
                 one.question, best[0], (best[1], places[1].mass if len(places) > 1 else 0.0), one.absent,
-                float(one.like.max()) if len(one.like) else 0.0, one.sure, bool(number),
+                float(one.like.max()) if len(one.like) else 0.0, one.sure, told,
             )  # fmt: skip
-            found.append(Weighed(places, judge.signs(answer, row, asked, kept.screen, kept.things)))
+            found.append(Weighed(places, judge.signs(answer, judged[1], judged[0], kept.screen, kept.things)))
         return found
 
     def _answered(self, kept: Kept, said: Sequence[str]) -> tuple[Asked, list[Answered]]:
@@ -198,23 +209,25 @@ class NanoPointer:
             found.append(Answered(question, places, like, sure, float(answers.absent[row])))
         return asked, found
 
-    def _told_apart(self, kept: Kept, question: str) -> Place | None:
+    def _told_apart(self, kept: Kept, one: Answered) -> Apart | None:
         """Which of several with one name is meant, when the question says beside what it stands, and that is written."""
-        if (asked_for := beside.value(question)) and (place := self._value(kept, *asked_for)):
-            return place
-        for reading in beside.readings(question):
-            if spans.one_name(question, reading.anchor, kept.runs):
+        likeliest = one.places[0].mass if one.places else 0.0
+        if (asked_for := beside.value(one.question)) and (place := self._value(kept, *asked_for)):
+            return Apart(place._replace(mass=likeliest), one, None, False)
+        for reading in beside.readings(one.question):
+            if spans.one_name(one.question, reading.anchor, kept.runs):
                 continue
             anchors = spans.written(reading.anchor, kept.runs, kept.things)
             same = spans.alone(spans.likeness(reading.target, kept.runs), kept.runs, kept.things)
             if not anchors or len(same) < 2:
                 continue
-            _, (asked,) = self._answered(kept, [reading.target])
-            alike = namesakes(kept.things, asked.places, same)
-            rivals = [place for place, one in zip(asked.places, alike, strict=True) if one and says_so(place, same)]
+            asked, (named,) = self._answered(kept, [reading.target])
+            alike = namesakes(kept.things, named.places, same)
+            rivals = [place for place, so in zip(named.places, alike, strict=True) if so and says_so(place, same)]
             chosen = beside.nearest(reading.way, [place.box for place in rivals], anchors)
             if len(rivals) > 1 and chosen is not None:
-                return rivals[chosen]
+                mass = min(sum(place.mass for place in rivals), 1.0)
+                return Apart(rivals[chosen]._replace(mass=mass), named, (asked, 0), True)
         return None
 
     def _value(self, kept: Kept, of: str, shape: re.Pattern[str]) -> Place | None:
