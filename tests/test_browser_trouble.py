@@ -56,8 +56,8 @@ async def test_what_never_comes_is_stopped_and_the_page_in_view_stays(
     assert gated.asked["/never"].is_set() and (await session.look()).title == "Here"
     assert change.stopped and change.any and not change.url
     assert len(session.stopped) == 1 and f"the page at '{gated.url}/never' did not come within" in session.stopped[0]
-    await session.page.evaluate("() => { setTimeout(() => { location.href = '/never?again' }, 0) }")
     gated.gates["/never?again"] = asyncio.Event()
+    await session.page.evaluate("() => { setTimeout(() => { location.href = '/never?again' }, 0) }")
     await gated.asked["/never?again"].wait()
     assert (await session.look()).title == "Here"
 
