@@ -33,10 +33,12 @@ def not_found(target: str, pointing: Pointing | None) -> str:
 
 
 def no_point(target: str, attempts: list[Attempt]) -> str:
-    """The error when no guess passed the gate: the target is elsewhere, unless what was there is only disabled."""
+    """The error when no guess was carried out: the target is elsewhere, unless what was there is disabled or slipped away."""
     first = attempts[0] if attempts else None
-    if first is None or first.hit is None:
-        return not_found(target, first.pointing if first else None)
-    if not first.hit.enabled and first.refused:
+    if first is None:
+        return not_found(target, None)
+    if first.refused and (first.late or (first.hit and not first.hit.enabled)):
         return first.refused
+    if first.hit is None:
+        return not_found(target, first.pointing)
     return f"{not_found(target, first.pointing)}: {first.refused}"

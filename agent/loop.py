@@ -253,20 +253,20 @@ class Loop:
         """
         point = guess.pointing.point
         assert point is not None
-        change, hit, refused = None, None, None
+        change, hit, refused, late = None, None, None, False
         for last in (False, True):
-            hit, refused = await self._gated(action, point, done)
+            (hit, refused), late = await self._gated(action, point, done), False
             if refused is not None:
                 break
             try:
                 change = await self._aimed(action, ground.at(action, field, point), hit, guess, done)
             except ActionError as error:
-                refused = str(error)
+                refused, late = str(error), True
                 if isinstance(error, GaveWay) and not last:
                     continue
             break
         done.attempts.append(
-            Attempt(source=guess.source, pointing=guess.pointing, hit=hit, refused=refused, change=change)
+            Attempt(source=guess.source, pointing=guess.pointing, hit=hit, refused=refused, late=late, change=change)
         )
         if done.pointing is None:
             done.pointing, done.hit = guess.pointing, hit

@@ -72,6 +72,8 @@ class Attempt(Frozen):
     hit: Hit | None = None
     refused: str | None = None
     """Why the gate or the page would not have it, if so."""
+    late: bool = False
+    """It was the page, at the press, after the gate had let it pass."""
     change: Change | None = None
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from deixis.agent.journal import Journal
 from deixis.agent.loop import Limits, Loop
-from deixis.agent.state import Outcome, TaskState
+from deixis.agent.state import Outcome, TaskState, is_not_found
 from deixis.browser.actions import Action, Check, Click, Type
 from deixis.browser.errors import ActionError, GaveWay
 from deixis.browser.session import Session
@@ -154,6 +154,16 @@ async def test_what_hovering_renames_is_gated_once_more(browser_session: Session
     await show(browser_session, NEXT + hovered.replace("WORD", "Delete"))
     outcome, _ = await _loop(browser_session, Click(target="it"), tmp_path / "b")
     assert outcome is Outcome.BLOCKED and await log(browser_session) == []
+
+
+async def test_what_slips_away_at_the_press_is_not_called_missing(browser_session: Session, tmp_path: Path) -> None:
+    """A planner looks for what is missing elsewhere, and tries again what only would not be pressed."""
+    renamed = "<script>setInterval(() => { a.textContent = 'o'.repeat(a.textContent.length % 40 + 1) }, 4)</script>"
+    await show(browser_session, NEXT + renamed)
+    _, state = await _loop(browser_session, Click(target="it"), tmp_path)
+    error = state.steps[0].error or ""
+    assert error.count("gave way to") + error.count("was not pressed") == 1 and not is_not_found(error), error
+    assert await log(browser_session) == []
 
 
 async def test_a_secret_is_not_typed_where_the_focus_is_turned(browser_session: Session) -> None:

@@ -19,12 +19,14 @@ ICON_WORDS = ("icon", "icon", "icon button", "symbol", "button", "sign", "image"
 
 VERBS = (
     "click", "click", "click on", "press", "tap", "hit", "select", "open", "choose", "push", "go to", "find", "point to", "point at", "tap on", "press on",
-    "navigate to", "use", "activate", "locate", "pick", "show me", "take me to", "look for", "move to", "hover over", "switch to", "follow",
+    "navigate to", "use", "activate", "locate", "pick", "show me", "take me to", "look for", "move to", "hover over", "switch to", "follow", "trigger", "launch",
+    "bring up", "open up", "get me to", "head to", "pull up", "visit", "left-click", "single click", "see", "view", "get to", "jump to", "give me", "try",
 )  # fmt: skip
 
 FIELD_VERBS = (
     "type into", "fill in", "fill", "click", "click on", "focus", "enter text in", "write in", "select", "set", "go to", "type in", "click into",
-    "enter something in", "put text into", "edit", "input into", "find", "tap", "fill out", "click inside", "place the cursor in",
+    "enter something in", "put text into", "edit", "input into", "find", "tap", "fill out", "click inside", "place the cursor in", "put the cursor into", "complete",
+    "change", "update", "activate", "start typing in", "supply", "populate", "insert into", "clear", "put something in", "write something into", "tap into",
 )  # fmt: skip
 
 CHECK_VERBS = (
@@ -49,29 +51,14 @@ CHECK_VERBS = (
 )
 
 LEADS = (
-    "",
-    "",
-    "",
-    "",
-    "",
-    "",
-    "please ",
-    "now ",
-    "then ",
-    "next, ",
-    "can you ",
-    "could you ",
-    "I want to ",
-    "I'd like to ",
-    "let's ",
-    "you should ",
-    "try to ",
-    "first ",
-    "finally ",
-    "just ",
-)
+    *("",) * 9, "please ", "please ", "now ", "then ", "next, ", "can you ", "could you ", "I want to ", "I'd like to ", "let's ", "you should ", "try to ", "first ",
+    "finally ", "just ", "go ahead and ", "I need to ", "we need to ", "would you ", "help me ", "time to ", "ok, ", "so ", "I have to ", "I'm trying to ", "after that ",
+    "make sure to ", "quickly ", "kindly ", "next step: ", "will you ", "let me ", "and ", "once that's done, ",
+)  # fmt: skip
 
-TAILS = ("", "", "", "", "", "", "", "", " please", ".", " now", "!", " on this page", " to continue", " here")
+TAILS = (
+    *("",) * 10, " please", ".", " now", "!", " on this page", " to continue", " here", " for me", ", please", ", thanks", " next", " again", " right away", " if you can", " on the screen", "...",
+)  # fmt: skip
 
 SAYING = (
     "labelled",
@@ -137,13 +124,18 @@ def phrase(name: str, role: str, icon: bool, rng: Random) -> str:
         f"{lead}{verb} the {called} {kind}{tail}", f"{verb} {called} {kind}", f"the {kind} {says} {called}", f"{lead}{verb} the {kind} {says} {called}{tail}", f"{kind} {called}", f"the {called}",
         f"{called}: {kind}", f"{kind} {says} {called}", f"a {kind} {says} {called}", f"the one {says} {called}", f"{called} ({kind})", f"{lead}{verb} the {called}{tail}", f"where it says {called}",
         f"{lead}{verb} on {called}{tail}", f"this: {called}", f"{name} please", f"the {kind} with {called} on it", f"I need the {called} {kind}", f"where is the {called} {kind}?", f"where is {called}?",
+        f"the {kind} that says {called}", f"the thing that says {called}", f"the {kind} for {called}", f"I'm looking for {called}", f"there should be a {called} {kind}", f"{lead}get me {called}",
+        f"the {kind} I use for {name}", f"whatever says {called}", f"the {kind} you see with {called}", f"which {kind} is {called}?", f"{called} - {verb} it", f"{verb} it: {called}",
+        f"see the {called} {kind}? {verb} it", f"{lead}{verb} the {kind} which says {called}{tail}", f"{kind}: {called}", f"{called} in the {rng.choice(['page', 'form', 'window'])}",
     ]  # fmt: skip
     if role in {"field", "select"}:
         forms += [
             f"where I {rng.choice(['enter', 'type', 'put', 'write', 'fill in', 'can enter', 'choose', 'set'])} {rng.choice(['the', 'my', 'a', 'your', ''])} {name}",
             f"the {rng.choice(['place', 'spot', 'box', 'area'])} for {rng.choice(['the', 'my', 'a', ''])} {name}", f"the {kind} for {name}", f"{name} {kind}", f"the {kind} where {rng.choice(['you', 'I', 'one'])} {rng.choice(['type', 'enter', 'write'])} the {name}",
             f"the {kind} {rng.choice(['under', 'next to', 'after', 'beside', 'below', 'right of', 'to the right of'])} {called}", f"{lead}{rng.choice(['enter', 'type', 'write', 'put', 'set', 'provide', 'fill in'])} {rng.choice(['the', 'my', 'your', 'a'])} {name}{tail}",
-            f"empty {kind} for {name}", f"{rng.choice(['my', 'your', 'the'])} {name}",
+            f"empty {kind} for {name}", f"{rng.choice(['my', 'your', 'the'])} {name}", f"the {kind} asking for {rng.choice(['the', 'my', 'a', 'your', ''])} {name}", f"the {kind} that takes the {name}",
+        f"{rng.choice(['where', 'here'])} the {name} {rng.choice(['goes', 'is entered', 'has to go', 'belongs', 'should be typed'])}", f"the input labelled {called}", f"{kind} to {rng.choice(['type', 'enter', 'put in', 'set', 'write'])} {rng.choice(['the', 'my', 'a', ''])} {name}",
+        f"{lead}{rng.choice(['tell them', 'give', 'state', 'specify'])} {rng.choice(['the', 'my', 'your'])} {name}{tail}", f"the {kind} with {called} {rng.choice(['above', 'before', 'written above', 'in front of'])} it", f"what to {rng.choice(['type', 'enter'])} as {name}",
         ]  # fmt: skip
     if role in {"checkbox", "radio", "switch"}:
         forms += [
