@@ -31,6 +31,19 @@ def test_a_plain_name_is_not(request_: str) -> None:
     assert not list(beside.readings(request_))
 
 
+def test_two_names_one_after_the_other() -> None:
+    found = list(beside.splits("Compare the Blue kettle"))
+    assert beside.Beside("Compare", "of", "Blue kettle") in found and not list(beside.splits("Compare"))
+    assert beside.Beside("Delete", "of", "Blue kettle") in list(beside.splits("Blue kettle Delete"))
+
+
+def test_a_label_is_nothing_but_its_words() -> None:
+    things = gathered(
+        sighted([("Blue kettle", (20.0, 20.0, 100.0, 36.0)), ("the Blue kettle boils", (20.0, 60.0, 200.0, 76.0))], [])
+    )
+    assert [box.y0 for box in spans.labels("blue kettle", spans.runs_of(things), things)] == [20.0]
+
+
 @pytest.mark.parametrize(
     ("request_", "of", "example"),
     [

@@ -251,8 +251,10 @@ def test_another_label_is_asked_for_in_other_words(screens: Path) -> None:
 def test_people_do_not_say_to_training_what_they_say_to_the_benchmark() -> None:
     held_out = Path(__file__).parents[1] / "benchmarks" / "people_words.jsonl"
     measured = {json.loads(text)["words"].lower() for text in held_out.read_text().splitlines()}
-    trained = {words.lower() for wording in wordings() for words in wording.words}
+    trained = {words.lower() for held in (False, True) for wording in wordings(held) for words in wording.words}
     assert len(trained) > 5000 and not measured & trained
+    kept, held = ({w.label for w in wordings(some)} for some in (False, True))
+    assert not kept & held and 0.05 < len(held) / len(kept) < 0.25
 
 
 def test_targets_are_the_words_and_elements_whose_middle_is_inside() -> None:

@@ -62,6 +62,16 @@ def readings(request: str) -> Iterator[Beside]:
                 yield Beside(target, way, anchor)
 
 
+def splits(request: str) -> Iterator[Beside]:
+    """The ways in which a request may be two names one after the other: "Compare Blue kettle", "Blue kettle compare"."""
+    words = request.split()
+    for k in range(1, len(words)):
+        first, second = " ".join(words[:k]).strip(_MARKS), _name(" ".join(words[k:]))
+        if first and second:
+            yield Beside(first, "of", second)
+            yield Beside(second, "of", _name(first))
+
+
 PRICE = re.compile(r"^(?:from )?[$€£¥] ?\d[\d.,]*$|^\d[\d.,]* ?(?:[€$£]|USD|EUR)$")
 _VALUES = tuple(
     (re.compile(form, re.I), shape)

@@ -2,7 +2,8 @@
 
     python -m deixis.vlm.calibrate --screens DIR --weights FILE
 
-Asks for elements that are there and for names that are not (one in five), and fits the judge of answers (`judge`) and the
+Asks for elements that are there and for names that are not (one in five), also in people's words for labels that training
+has not seen, put in place on the screens, and fits the judge of answers (`judge`) and the
 line that turns what it says into the rate of hits. The threshold of "found" is what all but one hit in twenty reach: a wrong
 point is caught by the gate and by verification more often than a lost target is found again. Both go into the metadata
 of the weights file.
@@ -10,20 +11,25 @@ of the weights file.
 
 import argparse
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 
-from deixis.browser.types import Box, Screenshot
+from deixis.browser.types import Box
 from deixis.vlm import ask, checkpoint, counting, scenes
 from deixis.vlm.judge import Judge, fitted
-from deixis.vlm.pointer import NanoPointer
+from deixis.vlm.pointer import NanoPointer, Weighed
+from deixis.vlm.spelling import fold
+from deixis.vlm.things import gathered
+from deixis.vlm.train_decoder import Sheet, Wording, wordings
 
 ABSENT = 0.2
+CALLED = 6
+"""Labels of a screen that are changed, and asked for in people's words."""
 MEASURED = 3
 """Every so many-th page is measured on, the others are fitted to."""
 
@@ -39,34 +45,51 @@ class Asked(NamedTuple):
     """What the judge goes by."""
 
 
-def questions(screens: list[Path], seed: int = 0) -> Iterator[tuple[Screenshot, list[ask.Ask]]]:
-    """Questions of all kinds about every screen, as training asks them, and some about what is not there."""
-    rng, elsewhere = Random(seed), ["Quarterly statistics"]
-    for file in screens:
-        screen = json.loads(file.read_text())
-        seen = scenes.scene(screen["els"], screen["words"])
-        some = [q for e in rng.sample(screen["els"], min(16, len(screen["els"]))) if (q := ask.about(e, seen, rng))]
-        some += [q for _ in range(2) if (q := ask.value(seen, rng))]
-        some += [q for _ in range(2) if (q := ask.written(seen, rng))]
-        missing = [q for _ in some if rng.random() < ABSENT / (1 - ABSENT) and (q := ask.absent(seen, elsewhere, rng))]
-        elsewhere = [*elsewhere, *seen.groups][-2000:]
-        shot = Screenshot(png=file.with_suffix(".png").read_bytes(), width=screen["width"], height=screen["height"])
-        if some + missing:
-            yield shot, some + missing
+def _some(seen: scenes.Scene, rng: Random) -> list[ask.Ask]:
+    """Questions of all kinds about a screen, as training asks them."""
+    some = [q for e in rng.sample(seen.elements, min(16, len(seen.elements))) if (q := ask.about(e, seen, rng))]
+    some += [q for _ in range(2) if (q := ask.value(seen, rng))]
+    return some + [q for _ in range(2) if (q := ask.written(seen, rng))]
+
+
+def _called(sheet: Sheet, known: list[Wording], rng: Random) -> list[ask.Ask]:
+    """Puts labels on a screen that training has not seen, and asks for them in people's words; also for some that are not there."""
+    scene = sheet.scene()
+    sheet.relabel(scene, known, CALLED, rng)
+    there = {*scene.groups, *(fold(name) for e in sheet.els for name in scenes.names_of(e))}
+    missing = [w for w in rng.sample(known, len(known)) if fold(w.label) not in there]
+    gone = [ask.Ask(rng.choice(w.words), (), "absent", True) for w in missing[: round(CALLED * ABSENT)]]
+    return sheet.asks + gone
 
 
 def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> list[Asked]:
-    """What the pointer answers to questions about every screen."""
+    """What the pointer answers to questions about every screen, one of `ABSENT` of them about what is not there."""
+    rng, elsewhere, known = Random(seed), ["Quarterly statistics"], wordings(held_out=True)
     found = []
-    for shot, some in questions(screens, seed):
-        for question, answer in zip(some, pointer.weighed(pointer.look(shot), [q.text for q in some]), strict=True):
-            wanted = question.boxes
-            if question.ordinal:
-                wanted = (wanted[-1 if question.ordinal == counting.LAST else question.ordinal - 1],)
-            boxes = [Box(x0=b[0], y0=b[1], x1=b[2], y1=b[3]) for b in wanted]
-            hit = bool(answer.places) and any(box.contains(answer.places[0].point) for box in boxes)
-            found.append(Asked(0.0, hit, bool(boxes), tuple(answer.signs)))
+    for file in screens:
+        screen = json.loads(file.read_text())
+        scene = scenes.scene(screen["els"], screen["words"])
+        some = _some(scene, rng)
+        some += [q for _ in some if rng.random() < ABSENT / (1 - ABSENT) and (q := ask.absent(scene, elsewhere, rng))]
+        elsewhere = [*elsewhere, *scene.groups][-2000:]
+        image = Image.open(file.with_suffix(".png")).convert("RGB")
+        seen = pointer.sighted(image, image)
+        sheet = Sheet(seen, screen)
+        called = _called(sheet, known, rng)
+        for things, asks in ((gathered(seen), some), (sheet.things(), called)):
+            answers = pointer.weighed(pointer.kept(things), [q.text for q in asks])
+            found += [_judged(question, answer) for question, answer in zip(asks, answers, strict=True)]
     return found
+
+
+def _judged(question: ask.Ask, answer: Weighed) -> Asked:
+    """Whether an answer is a hit, and what speaks for it."""
+    wanted = question.boxes
+    if question.ordinal:
+        wanted = (wanted[-1 if question.ordinal == counting.LAST else question.ordinal - 1],)
+    boxes = [Box(x0=b[0], y0=b[1], x1=b[2], y1=b[3]) for b in wanted]
+    hit = bool(answer.places) and any(box.contains(answer.places[0].point) for box in boxes)
+    return Asked(0.0, hit, bool(boxes), tuple(answer.signs))
 
 
 def judged(items: list[Asked], by: Judge) -> list[Asked]:

@@ -54,7 +54,7 @@ FILTERS = (
     "contrast(.85)",
     "saturate(.3)",
 )
-WALL_PAGES = {"controls": range(840, 920), "icons": range(920, 1000)}
+WALL_PAGES = {"dense": range(700, 840), "controls": range(840, 920), "icons": range(920, 1000)}
 """Of every thousand pages, those that are full of one sort of thing."""
 SHOTS = 3
 """Screens of one page."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from deixis.vlm.icons import Icons
+from deixis.vlm.listings import LISTINGS, dense_page
 from deixis.vlm.parts import PARTS, WALLS
 from deixis.vlm.skins import Skin, all_skins, choose_skin, font_packages, random_css, tweaks
 from deixis.vlm.words import Words
@@ -20,6 +21,10 @@ LAYOUT = """.row-x{display:flex;gap:8px;flex-wrap:wrap;align-items:center}.grid-
 .field-x{margin:7px 0}.inline-x{display:flex;gap:10px;align-items:center}.inline-x>label{flex:none}
 .modal-x{position:fixed;z-index:50;padding:18px;box-shadow:0 8px 40px #0008}.cover-x{position:fixed;inset:0;background:#0007;z-index:40}
 .cookie-x{position:fixed;left:0;right:0;bottom:0;padding:12px 18px;z-index:30}ul.bare-x{list-style:none;padding:0;margin:0}"""
+
+
+KINDS = {**WALLS, "dense": dense_page}
+"""Pages of one kind altogether."""
 
 
 class PageMaker:
@@ -36,7 +41,7 @@ class PageMaker:
         rng = Random(seed)
         skin = choose_skin(self.skins, rng)
         page = _Page(rng, skin, self.icons, self.fonts)
-        return page.html(base, WALLS[wall](page) if wall else ""), wall or f"gen-{skin.family}"
+        return page.html(base, KINDS[wall](page) if wall else ""), wall or f"gen-{skin.family}"
 
 
 class _Page:
@@ -264,7 +269,7 @@ class _Page:
             self.pager,
             self.crumbs,
         ]
-        return self.rng.choice(blocks)() if self.rng.random() < 0.4 else self.rng.choice(PARTS)(self)
+        return self.rng.choice(blocks)() if self.rng.random() < 0.4 else self.rng.choice((*PARTS, *LISTINGS))(self)
 
     def grid(self) -> str:
         n = self.rng.randint(2, 6)

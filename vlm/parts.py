@@ -515,7 +515,7 @@ def controls(page: "_Page") -> str:
 
 
 WALLS: dict[str, Callable[["_Page"], str]] = {"icons": wall, "controls": controls}
-"""Pages full of one sort of thing."""
+"""Pages full of one sort of thing that others have too few of."""
 PARTS: tuple[Callable[["_Page"], str], ...] = (
     products, products, plans, rows, rows, floating, floating, loose_fields, loose_fields, choices, choices, menu, calendar, facts, facts,
     accordion, tree, footer, hero, toolbar, toolbar, toolbar, feed, sign_in, filters, board, settings, settings, article, article, code, waiting,

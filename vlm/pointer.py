@@ -21,7 +21,7 @@ from deixis.vlm.decoder import Asked, Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
 from deixis.vlm.places import Place, in_order, namesakes, one_place, place_at, places_of, says_so
-from deixis.vlm.things import Things, gathered
+from deixis.vlm.things import Sighted, Things, gathered
 
 CANDIDATES = 4
 AT_ONCE = 32
@@ -144,10 +144,17 @@ class NanoPointer:
 
     def _seen(self, key: str, whole: Image.Image, image: Image.Image) -> Kept:
         """whole: the picture in its own resolution; image: at one pixel per CSS pixel."""
+        return self.kept(gathered(self.sighted(whole, image)), key)
+
+    def sighted(self, whole: Image.Image, image: Image.Image) -> Sighted:
+        """What is found on a picture, before anything is asked."""
+        with torch.inference_mode(), precision.running(self.dtype):
+            return sight.look(self.model, whole, image)
+
+    def kept(self, things: Things, key: str = "") -> Kept:
+        """What questions see of things; key: the picture's, empty for what is no picture."""
+        # The decoder stays in float32: every screen has another shape, and bfloat16 needs new kernels for each.
         with torch.inference_mode():
-            with precision.running(self.dtype):
-                things = gathered(sight.look(self.model, whole, image))
-            # The decoder stays in float32: every screen has another shape, and bfloat16 needs new kernels for each.
             return Kept(key, things, self.model.decoder.screen(questions.tokens_of(things)), spans.runs_of(things))
 
     def _places(self, kept: Kept, targets: Sequence[str]) -> list[list[Place]]:
@@ -215,20 +222,30 @@ class NanoPointer:
         if (asked_for := beside.value(one.question)) and (place := self._value(kept, *asked_for)):
             return Apart(place._replace(mass=likeliest), one, None, False)
         for reading in beside.readings(one.question):
-            if spans.one_name(one.question, reading.anchor, kept.runs):
-                continue
-            anchors = spans.written(reading.anchor, kept.runs, kept.things)
-            same = spans.alone(spans.likeness(reading.target, kept.runs), kept.runs, kept.things)
-            if not anchors or len(same) < 2:
-                continue
-            asked, (named,) = self._answered(kept, [reading.target])
-            alike = namesakes(kept.things, named.places, same)
-            rivals = [place for place, so in zip(named.places, alike, strict=True) if so and says_so(place, same)]
-            chosen = beside.nearest(reading.way, [place.box for place in rivals], anchors)
-            if len(rivals) > 1 and chosen is not None:
-                mass = min(sum(place.mass for place in rivals), 1.0)
-                return Apart(rivals[chosen]._replace(mass=mass), named, (asked, 0), True)
+            if not spans.one_name(one.question, reading.anchor, kept.runs):
+                anchors = spans.written(reading.anchor, kept.runs, kept.things)
+                if anchors and (apart := self._nearest(kept, reading, anchors)):
+                    return apart
+        for reading in beside.splits(one.question):
+            anchors = spans.labels(reading.anchor, kept.runs, kept.things)
+            named = not anchors or spans.one_name(one.question, reading.anchor, kept.runs)
+            if not named and (apart := self._nearest(kept, reading, anchors)):
+                return apart
         return None
+
+    def _nearest(self, kept: Kept, reading: beside.Beside, anchors: Sequence[Box]) -> Apart | None:
+        """Of several with the name that is wanted, the one that stands by one of the boxes."""
+        same = spans.alone(spans.likeness(reading.target, kept.runs), kept.runs, kept.things)
+        if len(same) < 2:
+            return None
+        asked, (named,) = self._answered(kept, [reading.target])
+        alike = namesakes(kept.things, named.places, same)
+        rivals = [place for place, so in zip(named.places, alike, strict=True) if so and says_so(place, same)]
+        chosen = beside.nearest(reading.way, [place.box for place in rivals], anchors)
+        if len(rivals) < 2 or chosen is None:
+            return None
+        mass = min(sum(place.mass for place in rivals), 1.0)
+        return Apart(rivals[chosen]._replace(mass=mass), named, (asked, 0), True)
 
     def _value(self, kept: Kept, of: str, shape: re.Pattern[str]) -> Place | None:
         """The price (or what else has its own shape) that stands nearest to what it is the price of."""

@@ -243,6 +243,13 @@ def written(name: str, runs: Runs, things: Things) -> list[Box]:
     return [around(things, runs.words[run]) for run in np.nonzero(like >= like.max() - SAME)[0]]
 
 
+def labels(name: str, runs: Runs, things: Things) -> list[Box]:
+    """Where just these words, and all of them, stand alone: as a label, no part of a sentence."""
+    letters = _bare_all(name)
+    found = [i for i, text in enumerate(runs.letters) if text == letters and runs.alone[i] > WHOLE]
+    return [around(things, runs.words[run]) for run in found]
+
+
 def around(things: Things, words: list[int]) -> Box:
     """The box of words, by their numbers."""
     boxes = np.array([things.words[i].box for i in words])
