@@ -32,7 +32,7 @@ from deixis.vlm.train_symbols import Drawings, load
 
 QUESTIONS = 44
 """About one screen."""
-RELABELLED, TWINS, REDRAWN, MISREAD = 6, 5, 8, 0.02
+RELABELLED, TWINS, REDRAWN, MISREAD = 8, 5, 8, 0.02
 """Labels, labels that come to hold others, and drawings that are changed on a screen at most, and the share of words that are read wrongly on purpose."""
 POOL = 150
 """Examples that come again once more, on average."""
@@ -327,7 +327,7 @@ class Examples(IterableDataset[list[Example]]):
         if len(seen.lines) + len(seen.elements) < 4:
             return None
         sheet = Sheet(seen, screen)
-        if rng.random() < 0.7:
+        if rng.random() < 0.8:
             sheet.relabel(sheet.scene(), self.wordings, RELABELLED, rng)
         if rng.random() < 0.6:
             sheet.twins(sheet.scene(), TWINS, rng)
