@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deixis.browser.types import Box
-from deixis.vlm import beside, spans
+from deixis.vlm import beside, counting, spans
 from deixis.vlm.places import Place, in_order, namesakes, place_at
 from deixis.vlm.things import Things, gathered
 from tests.small_nano import sighted
@@ -106,3 +106,18 @@ def test_all_that_say_the_same_are_counted_however_likely_each_is() -> None:
     assert [place.thing for place, one in zip(places, same, strict=True) if one] == [0, 1, 2, 3]
     assert [in_order(places, number, same)[0].thing for number in (1, 2, 3, 4)] == [0, 1, 2, 3]
     assert namesakes(things, [], np.zeros((0, 2))) == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "number", "on", "thing"),
+    [
+        ("Repeat in the second row", 2, "Repeat", ""),
+        ("Add to bag of the first product", 1, "Add to bag", ""),
+        ("hide the third story", 3, "hide", "story"),
+        ("the last Edit", counting.LAST, "the", "edit"),
+        ("2nd result", 2, "", ""),
+    ],
+)
+def test_what_is_wanted_of_a_counted_thing(request_: str, number: int, on: str, thing: str) -> None:
+    found = counting.counted(request_)
+    assert found is not None and (found.number, found.on, found.thing) == (number, on, thing)

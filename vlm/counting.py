@@ -19,6 +19,8 @@ _COUNTED = re.compile(
     re.I,
 )
 
+_HELD = re.compile(r"^(?P<on>.+?)(?P<within> (?:of|for|in|on|from|at|under|with|belonging to))?(?: the)? $", re.I)
+
 
 class Counted(NamedTuple):
     """A question that says which of several it means, and the rest of it."""
@@ -28,6 +30,10 @@ class Counted(NamedTuple):
     rest: str
     label: str
     """The number's word and the next, folded, in one: where a label reads so ("First name"), it is no number. May be empty."""
+    on: str = ""
+    """What is wanted of the counted thing: "Edit" of "Edit in the second row", "hide" of "hide the second story". May be empty."""
+    thing: str = ""
+    """What is counted then, "story"; empty where a little word says that it only holds what is wanted ("in the second row")."""
 
 
 def counted(question: str) -> Counted | None:
@@ -45,4 +51,9 @@ def counted(question: str) -> Counted | None:
         number = places[0] if places else LAST
     after = words_of(question[found.end() :])
     label = fold(found[0] + after[0]) if after and found["word"] else ""
-    return Counted(number, rest, label) if rest.removeprefix("the ").strip() else None
+    if not rest.removeprefix("the ").strip():
+        return None
+    held = _HELD.match(question[: found.start()])
+    if not held or not found["word"] or not 1 <= len(after) <= 2:
+        return Counted(number, rest, label)
+    return Counted(number, rest, label, held["on"], "" if held["within"] else "".join(map(fold, after)))

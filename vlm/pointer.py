@@ -177,11 +177,11 @@ class NanoPointer:
     def _some(self, kept: Kept, targets: Sequence[str]) -> list[Weighed]:
         """The same for as many as one pass of the decoder takes."""
         counted = [counting.counted(target) for target in targets]
+        counted = [None if one and says(kept.things, one.label) else one for one in counted]
         said = [
-            one.rest if one and not says(kept.things, one.label) else target
-            for target, one in zip(targets, counted, strict=True)
+            target if one is None else self._counts(kept, one) for target, one in zip(targets, counted, strict=True)
         ]
-        numbers = [one.number if one and rest == one.rest else 0 for one, rest in zip(counted, said, strict=True)]
+        numbers = [one.number if one else 0 for one in counted]
         asked, answered = self._answered(kept, said)
         found = []
         for row, (one, number) in enumerate(zip(answered, numbers, strict=True)):
@@ -201,6 +201,14 @@ class NanoPointer:
             )  # fmt: skip
             found.append(Weighed(places, judge.signs(answer, judged[1], judged[0], kept.screen, kept.things)))
         return found
+
+    def _counts(self, kept: Kept, one: counting.Counted) -> str:
+        """What is counted: the second of several Edits, when the Edit in the second row is asked for."""
+        if one.on and not (one.thing and says(kept.things, one.thing)) and questions.names(one.on):
+            same = spans.alone(spans.likeness(one.on, kept.runs), kept.runs, kept.things)
+            if len(same) >= (2 if one.number == counting.LAST else max(2, one.number)):
+                return one.on
+        return one.rest
 
     def _answered(self, kept: Kept, said: Sequence[str]) -> tuple[Asked, list[Answered]]:
         """What the decoder says to questions, with names that are written out moved to where they stand."""

@@ -29,6 +29,11 @@ def bare(text: str) -> str:
     return " ".join(word for word in text.split() if word.strip(".,;:!?\"'") not in FRAME) or text
 
 
+def names(text: str) -> bool:
+    """Whether there is more in it than words that only ask."""
+    return any(word.strip(".,;:!?\"'") not in FRAME for word in text.lower().split())
+
+
 def bucket(word: str, buckets: int) -> int:
     """1 to buckets - 1."""
     return 1 + zlib.crc32(spelling.fold(word).encode()) % (buckets - 1)
