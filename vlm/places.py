@@ -20,6 +20,8 @@ ALIKE = 0.25
 """Share of the best's probability from which others count as its namesakes."""
 FAINT, DRAWN_ALIKE = 0.01, 0.9
 """The same share where the same words stand, and nothing else, or the same is drawn: and from which cosine it is."""
+COUNTS = 0.05
+"""Share of a place's probability from which what else was found there has a say in where the point lies."""
 TOGETHER = 0.3
 """Share of the likeliest word's probability from which its neighbours belong to it."""
 
@@ -49,11 +51,13 @@ def places_of(things: Things, elements: np.ndarray, words: np.ndarray) -> list[P
     found.sort(key=lambda place: -place.mass)
     merged: list[Place] = []
     for place in found[: 4 * NAMESAKES]:
-        same = next((i for i, other in enumerate(merged) if one_place(place, other)), None)
+        same = next((i for i, other in enumerate(merged) if one_place(things, place, other)), None)
         if same is None:
             merged.append(place)
-        else:
-            merged[same] = _both(things, merged[same], place)._replace(mass=merged[same].mass + place.mass)
+            continue
+        other = merged[same]
+        both = _both(things, other, place) if place.mass > COUNTS * other.mass else other
+        merged[same] = both._replace(mass=other.mass + place.mass)
     merged.sort(key=lambda place: -place.mass)
     return [place._replace(mass=min(place.mass, 1.0)) for place in merged[:NAMESAKES]]
 
@@ -84,15 +88,22 @@ def place_at(box: Sequence[float], mass: float, thing: int) -> Place:
     return Place(Point(x=(x0 + x1) / 2, y=(y0 + y1) / 2), whole, mass, thing)
 
 
-def one_place(place: Place, other: Place) -> bool:
+def one_place(things: Things, place: Place, other: Place) -> bool:
     """Whether a click on the one is a click on the other."""
     if other.box.contains(place.point) or place.box.contains(other.point):
         return True
-    # A wide field may have been found twice, each time a part of it.
+    # A wide field may have been found twice, each time a part of it; of links side by side the boxes may touch.
+    least = 0.1 if _wide(things, place) and _wide(things, other) else 0.5
     a, b = place.box, other.box
     shared = min(a.x1, b.x1) - max(a.x0, b.x0)
     level = abs(place.point.y - other.point.y) < 0.3 * min(a.y1 - a.y0, b.y1 - b.y0)
-    return level and shared > 0.1 * min(a.x1 - a.x0, b.x1 - b.x0)
+    return level and shared > least * min(a.x1 - a.x0, b.x1 - b.x0)
+
+
+def _wide(things: Things, place: Place) -> bool:
+    """Whether it is something that may be much wider than what stands on it."""
+    element = place.thing >= things.lines
+    return element and bool(things.flags[place.thing, -len(ROLES) :].argmax() in _FILLED[:2])
 
 
 def _written(things: Things, words: np.ndarray) -> list[Place]:

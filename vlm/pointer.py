@@ -192,7 +192,7 @@ class NanoPointer:
             elif apart := self._told_apart(kept, one):
                 # What tells it apart is written: whether it is there is a question about its own name.
                 place, one, judged, told = apart.place, apart.answered, apart.judged or judged, apart.told
-                places = [place, *(other for other in places if not one_place(place, other))]
+                places = [place, *(other for other in places if not one_place(kept.things, place, other))]
             places = places[:CANDIDATES]
             best = (places[0].thing, places[0].mass) if places else (-1, 0.0)
             answer = judge.Answer(
