@@ -185,6 +185,41 @@ def grid_form(page: "_Page") -> str:
     return f'<h2>{escape(words.title(1, 3))}</h2><div class="grid-x" style="grid-template-columns:repeat({columns},1fr);max-width:{width};gap:{rng.randint(8, 24)}px">{"".join(cells)}</div><p>{ticks}</p><p>{page.button()} {page.button()}</p>'
 
 
+def preferences(page: "_Page") -> str:
+    """Rows with a name at the left edge and a switch, a list, a field or a button at the right one."""
+    rng, words = page.rng, page.words
+    pad, line = (
+        rng.randint(6, 18),
+        rng.choice(["", "", "border-bottom:1px solid #8884", f"{LINE};border-radius:8px;margin-bottom:8px"]),
+    )
+    box = f"width:{rng.choice([180, 220, 260])}px;padding:7px 10px;border:1px solid #8888;border-radius:{rng.choice([0, 4, 8])}px;background:none;color:inherit;font:inherit"
+    on, round_ = hsl(rng, (35, 50), 80), rng.choice([12, 12, 4])
+    switch = (
+        f"appearance:none;width:{rng.choice([36, 42, 48])}px;height:24px;border-radius:{round_}px;margin:0;background:{{back}};box-shadow:inset {{side}}20px 0 0 -2px #fff;border:1px solid #8886"
+    )  # fmt: skip
+    rows = []
+    for _ in range(rng.randint(3, 9)):
+        name, ident, k = escape(words.field() if rng.random() < 0.5 else words.option()), page.new_id(), rng.random()
+        small = f"<br><small style='opacity:.7'>{escape(words.sentence(3, 9))}</small>" if rng.random() < 0.5 else ""
+        tied = f'aria-labelledby="l{ident}"' if rng.random() < 0.7 else f'aria-label="{name}"'
+        if k < 0.35:
+            turned = rng.random() < 0.5
+            style = switch.format(back=on if turned else "#999", side="-" if turned else "")
+            control = f'<input type="checkbox" role="switch" id="{ident}" {tied} style="{style}" {"checked" if turned else ""}>'
+        elif k < 0.6:
+            options = "".join(f"<option>{escape(words.option())}</option>" for _ in range(3))
+            control = f'<select id="{ident}" {tied} style="{box}">{options}</select>'
+        elif k < 0.85:
+            hint = rng.choice(["", f'placeholder="{escape(words.sentence(1, 2))}"', f'value="{escape(words.value())}"'])
+            control = f'<input id="{ident}" {tied} style="{box}" {hint}>'
+        else:
+            control = page.button()
+        rows.append(
+            f'<div style="display:flex;justify-content:space-between;align-items:center;padding:{pad}px 4px;{line}"><div id="l{ident}">{name}{small}</div>{control}</div>'
+        )
+    return f'<div style="max-width:{rng.choice([480, 640, 760, 900, 1200])}px"><h3>{escape(words.title(1, 2))}</h3>{"".join(rows)}<p>{page.button()} {page.button() if rng.random() < 0.5 else ""}</p></div>'
+
+
 def chips(page: "_Page") -> str:
     """Small rounded buttons in a row."""
     rng, words = page.rng, page.words
@@ -220,7 +255,7 @@ def offers(page: "_Page") -> str:
 
 
 LISTINGS: tuple[Callable[["_Page"], str], ...] = (
-    strokes, strokes, ranking, results, files, mail, booking, grid_form, chips, bottom_bar, offers,
+    strokes, strokes, ranking, results, files, mail, booking, grid_form, grid_form, preferences, preferences, chips, bottom_bar, offers,
 )  # fmt: skip
 
 
