@@ -219,7 +219,8 @@ class NanoPointer:
         found = []
         for row, question in enumerate(said):
             like = spans.likeness(question, kept.runs)
-            elements, written, sure = spans.settled(like, kept.runs, kept.things, things[row], words[row])
+            plain = spans.plain(question, kept.runs)
+            elements, written, sure = spans.settled(like, kept.runs, kept.things, things[row], words[row], plain)
             places = places_of(kept.things, elements, written)
             found.append(Answered(question, places, like, sure, float(answers.absent[row])))
         return asked, found

@@ -207,6 +207,46 @@ def _bare_all(text: str) -> str:
     return "".join(_bare(word) for word in text.split())
 
 
+_PLAIN = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "to",
+        "on",
+        "at",
+        "please",
+        "now",
+        "then",
+        "and",
+        "click",
+        "press",
+        "tap",
+        "hit",
+        "open",
+        "choose",
+        "push",
+        "go",
+        "find",
+        "point",
+        "use",
+        "button",
+        "link",
+        "tab",
+        "item",
+    ]
+)
+"""Words beside a name that say neither what kind of field it belongs to nor what it stands beside."""
+
+
+def plain(question: str, runs: Runs) -> bool:
+    """Whether a question is a name that is written, and nothing else of weight."""
+    known = set(runs.letters)
+    name = next((name for name in names_of(question) if name in known), "")
+    words = [_bare(word) for word in question.split()]
+    return bool(name) and all(word in name or word in _PLAIN for word in words)
+
+
 def likeness(question: str, runs: Runs) -> np.ndarray:
     """(R,) 0 to 1: how like each run is to what the question names; of several names the longest that is written out."""
     names = names_of(question)
@@ -271,9 +311,11 @@ def shaped(shape: re.Pattern[str], things: Things) -> dict[int, Box]:
 
 
 def settled(
-    like: np.ndarray, runs: Runs, things: Things, elements: np.ndarray, words: np.ndarray
+    like: np.ndarray, runs: Runs, things: Things, elements: np.ndarray, words: np.ndarray, plain: bool = False
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Probabilities of the elements (T,) and words (W,) of one question, like (R,): moved to where its name is written.
+
+    plain: the question is a name and nothing else, so what says something else is not meant; fields and drawings may be.
 
     The third value is how surely the name is written out, alone: 0 to 1.
     """
@@ -289,8 +331,12 @@ def settled(
     new, others = words.copy(), elements.copy()
     holds = _holding(things, here)
     taken = np.nonzero(_holding(things, near) & ~holds)[0]
-    moved = float(new[near & ~here].sum() + others[taken].sum())
-    new[near & ~here] = 0
+    away = near & ~here
+    if plain and like.max() >= EXACT:
+        others_say, says_other = _others(things, here)
+        away, taken = away | (others_say & ~here), np.union1d(taken, np.nonzero(says_other & ~holds)[0])
+    moved = float(new[away].sum() + others[taken].sum())
+    new[away] = 0
     others[taken] = 0
     shares = np.array([new[runs.words[run]].sum() + 0.02 for run in best]) * np.exp(
         ALONE * (runs.alone[best] - runs.alone[best].max()) + PRESSED * runs.pressed[best]
@@ -309,6 +355,17 @@ def settled(
         new[runs.words[run]] += total * share / len(runs.words[run])
     sure = max(0.0, float(like.max()) - 0.9) * 10 * float(runs.alone[best].max())
     return others, new, sure
+
+
+def _others(things: Things, here: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Words (W,) that stand on no field, and elements (T,) to press with a text of their own; both bool."""
+    roles = things.flags[:, -len(ROLES) :].argmax(1).numpy()
+    element = np.arange(len(roles)) >= things.lines
+    owners = things.owners.numpy()
+    filled = (element & np.isin(roles, _FILLED))[owners[0]]
+    words = np.ones(len(here), bool)
+    words[owners[1][filled]] = False
+    return words, element & np.isin(roles, _PRESSED) & np.array([bool(text) for text in things.texts], bool)
 
 
 def _controls(things: Things, elements: np.ndarray, near: np.ndarray, here: np.ndarray) -> np.ndarray:
