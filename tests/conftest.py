@@ -178,3 +178,14 @@ async def gated() -> AsyncIterator[GatedServer]:
     yield site
     site.release()
     server.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def impatient(open_session: SessionFactory, gated: GatedServer) -> Session:
+    """A session that waits half a second for a document, on a page whose link (at 5, 5) leads to one that never comes."""
+    patience = SessionConfig().patience.model_copy(update={"still": 0.5, "navigation": 0.5})
+    session = await open_session(SessionConfig(answer_timeout=6, patience=patience))
+    gated.gates["/never"] = asyncio.Event()
+    gated.bodies["/"] = "<title>Here</title><a href='/never' style='position:absolute; left:0; top:0'>Go</a>"
+    await session.start(gated.url + "/")
+    return session

@@ -43,23 +43,17 @@ async def test_a_page_that_never_answers(open_session: "SessionFactory", gated: 
         await session.start(gated.url + "/")
 
 
-async def test_what_never_comes_is_stopped_and_the_page_in_view_stays(
-    open_session: "SessionFactory", gated: "GatedServer"
-) -> None:
+async def test_what_never_comes_is_stopped_and_the_page_in_view_stays(impatient: Session, gated: "GatedServer") -> None:
     """Chromium holds questions back while another document is on its way: without a stop the page would count as dead."""
-    patience = SessionConfig().patience.model_copy(update={"still": 0.5, "navigation": 0.5})
-    session = await open_session(SessionConfig(answer_timeout=6, patience=patience))
-    gated.gates["/never"] = asyncio.Event()
-    gated.bodies["/"] = "<title>Here</title><a href='/never' style='position:absolute; left:0; top:0'>Go</a>"
-    await session.start(gated.url + "/")
-    change = await session.act(Click(target=Point(x=5, y=5)))
-    assert gated.asked["/never"].is_set() and (await session.look()).title == "Here"
+    change = await impatient.act(Click(target=Point(x=5, y=5)))
+    assert gated.asked["/never"].is_set() and (await impatient.look()).title == "Here"
     assert change.stopped and change.any and not change.url
-    assert len(session.stopped) == 1 and f"the page at '{gated.url}/never' did not come within" in session.stopped[0]
+    (said,) = impatient.stopped
+    assert f"the page at '{gated.url}/never' did not come within" in said
     gated.gates["/never?again"] = asyncio.Event()
-    await session.page.evaluate("() => { setTimeout(() => { location.href = '/never?again' }, 0) }")
+    await impatient.page.evaluate("() => { setTimeout(() => { location.href = '/never?again' }, 0) }")
     await gated.asked["/never?again"].wait()
-    assert (await session.look()).title == "Here"
+    assert (await impatient.look()).title == "Here"
 
 
 async def test_a_page_whose_load_never_ends_is_usable(

@@ -13,12 +13,12 @@ from deixis.agent.protocols import Planner, Pointer
 from deixis.agent.state import Outcome, Step, TaskState
 from deixis.agent.vlm_planner import prompt
 from deixis.browser.actions import Action, Click, Expect, Press, Read, Type
-from deixis.browser.session import Session, SessionConfig
+from deixis.browser.session import Session
 from deixis.browser.types import Box, Point, Pointing, Reading, Screenshot
 from tests.fakes import FixedPointer, LookingPointer, ReadingPointer, ScriptedPlanner
 
 if TYPE_CHECKING:
-    from tests.conftest import GatedServer, SessionFactory
+    from tests.conftest import GatedServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -224,14 +224,9 @@ async def test_cancelling_in_the_middle_keeps_the_journal(browser_session: Sessi
 
 
 async def test_the_planner_is_told_of_a_page_that_never_came(
-    open_session: "SessionFactory", gated: "GatedServer", tmp_path: Path
+    impatient: Session, gated: "GatedServer", tmp_path: Path
 ) -> None:
     """It stands in the notes that a planner reads, with the step that asked for it; the step counts as done."""
-    patience = SessionConfig().patience.model_copy(update={"still": 0.5, "navigation": 0.5})
-    session = await open_session(SessionConfig(answer_timeout=4, patience=patience))
-    gated.gates["/never"] = asyncio.Event()
-    gated.bodies["/"] = "<title>Here</title><a href='/never' style='position:absolute; left:0; top:0'>Go</a>"
-    await session.start(gated.url + "/")
     state, prompts = TaskState(goal="go"), []
 
     class Listening(ScriptedPlanner):
@@ -241,7 +236,7 @@ async def test_the_planner_is_told_of_a_page_that_never_came(
 
     with Journal.open(tmp_path / "run") as journal:
         journal.header(state, url=gated.url, model="fixed", weights_sha256="", started="")
-        loop = Loop(Listening(Click(target="Go")), FixedPointer({"Go": Point(x=5, y=5)}), session, Limits(), journal)
+        loop = Loop(Listening(Click(target="Go")), FixedPointer({"Go": Point(x=5, y=5)}), impatient, Limits(), journal)
         outcome, _ = await loop.run(state)
     assert outcome is Outcome.FINISHED and state.steps[0].change is not None and state.steps[0].change.stopped
     said = f"step 1: the page at '{gated.url}/never' did not come within"
