@@ -40,6 +40,8 @@ eval: install
 	$(BIN)/python -m deixis.vlm.packages --out $(DATA)/packages
 	test -d $(DATA)/sets/report || $(BIN)/python -m deixis.benchmarks.validation --packages $(DATA)/packages --out $(DATA)/sets
 	$(BIN)/python -m deixis.benchmarks.evaluate --sets $(DATA)/sets/report --out runs/eval
+	$(BIN)/python -m deixis.benchmarks.everyday --out $(DATA)/sets/everyday
+	$(BIN)/deixis bench grounding $(DATA)/sets/everyday/everyday.jsonl --out runs/everyday
 
 # deixis-nano from nothing, as its model card says: pages, then one part after the other, then calibration. Every step resumes.
 HOURS ?= 4
