@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
-from deixis.vlm import beside, checkpoint, counting, judge, precision, questions, sight, spans
+from deixis.vlm import beside, checkpoint, counting, judge, labelled, precision, questions, sight, spans
 from deixis.vlm.decoder import Asked, Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
@@ -193,6 +193,8 @@ class NanoPointer:
                 # What tells it apart is written: whether it is there is a question about its own name.
                 place, one, judged, told = apart.place, apart.answered, apart.judged or judged, apart.told
                 places = [place, *(other for other in places if not one_place(kept.things, place, other))]
+            elif places and (control := labelled.control_of(kept.things, places[0], one.question, one.sure)):
+                places = [control, *(other for other in places if not one_place(kept.things, control, other))]
             places = places[:CANDIDATES]
             best = (places[0].thing, places[0].mass) if places else (-1, 0.0)
             answer = judge.Answer(
