@@ -18,6 +18,8 @@ _TICKED = [ROLES.index(role) for role in ("checkbox", "radio", "switch")]
 _PRESSED = [ROLES.index(role) for role in ("link", "button", "tab", "menuitem")]
 SURE, PLAIN = 0.3, 0.5
 """How surely something must have been found to be believed to be a control: where one is asked for, and for a bare name."""
+LINK, FAINT = 0.33, 0.1
+"""And to be believed to be a link, or a control that text stands in."""
 NAMED = 0.5
 """How surely a bare name must be written out for its label to stand for its control."""
 BELOW, ACROSS, LEVEL = 30.0, 1100.0, 0.25
@@ -42,6 +44,8 @@ def control_of(things: Things, place: Place, question: str, written: float) -> P
     wanted = bool(_ASKS.search(question))
     if not wanted and (written < NAMED or _PRESS.search(question) or _pressed(things, place)):
         return None
+    if _holds(things, place, _CONTROLS, FAINT):
+        return None  # it stands in a control
     x0, y0, x1, y1 = things.boxes[place.thing].tolist()
     line = Box(x0=x0, y0=y0, x1=x1, y1=y1)
     roles = things.flags[:, -len(ROLES) :].argmax(1).numpy()
@@ -59,12 +63,16 @@ def control_of(things: Things, place: Place, question: str, written: float) -> P
 
 def _pressed(things: Things, place: Place) -> bool:
     """Whether what is written at a place fills a link or a button."""
-    roles = things.flags[:, -len(ROLES) :].argmax(1).numpy()
-    x, y, box = place.point.x, place.point.y, place.box
-    area = max((box.x1 - box.x0) * (box.y1 - box.y0), 1.0)
-    for i in np.nonzero(np.isin(roles, _PRESSED))[0].tolist():
+    box = place.box
+    return _holds(things, place, _PRESSED, LINK, FITS * max((box.x1 - box.x0) * (box.y1 - box.y0), 1.0))
+
+
+def _holds(things: Things, place: Place, roles: list[int], sure: float, most: float = np.inf) -> bool:
+    """Whether a point lies in something of one of these roles, of so many pixels at most."""
+    kinds, x, y = things.flags[:, -len(ROLES) :].argmax(1).numpy(), place.point.x, place.point.y
+    for i in np.nonzero(np.isin(kinds, roles) & (things.flags[:, 2].numpy() > sure))[0].tolist():
         x0, y0, x1, y1 = things.boxes[i].tolist()
-        if i >= things.lines and x0 < x < x1 and y0 < y < y1 and (x1 - x0) * (y1 - y0) < FITS * area:
+        if i >= things.lines and x0 < x < x1 and y0 < y < y1 and (x1 - x0) * (y1 - y0) < most:
             return True
     return False
 
