@@ -29,10 +29,14 @@ LIKE = 0.45
 """Likeness from which something may have been taken for the name."""
 ALONE = 6.0
 """How much a name that stands alone is preferred to one within a line."""
-PRESSED = 2.0
+PRESSED = 8.0
 """How much a name is preferred that fills a link or a button to one in running text or a heading."""
 FITS = 3.5
 """Times a name's area up to which a link or button around it is filled by it: their boxes are found loosely."""
+MEANT = 0.1
+"""Probability from which a field is meant by the name on its label."""
+PRESSABLE = 0.25
+"""How surely something must have been found to be believed to be a link or a button."""
 NEXT = 0.7
 """Heights of a line between two words at most that were found apart and belong together."""
 WHOLE = 0.75
@@ -54,7 +58,7 @@ class Runs(NamedTuple):
     alone: np.ndarray
     """(R,) how much of the part of the line it stands in each is: 1 when nothing else is written there."""
     pressed: np.ndarray
-    """(R,) bool: fills a link or a button, as those within a sentence."""
+    """(R,) how surely each fills a link or a button, as those within a sentence; 0 where it fills none."""
 
 
 def runs_of(things: Things) -> Runs:
@@ -74,15 +78,15 @@ def runs_of(things: Things) -> Runs:
                     words.append(part[start : end + 1])
                     alone.append(len(text) / whole)
     pressed = _filling(things, words)
-    return Runs(letters, words, np.where(pressed, 1.0, np.array(alone)), pressed)
+    return Runs(letters, words, np.where(pressed > PRESSABLE, 1.0, np.array(alone)), pressed)
 
 
 def _filling(things: Things, runs: list[list[int]]) -> np.ndarray:
-    """(R,) bool: the run is about all that is written on something to press."""
+    """(R,) how surely the run is about all that is written on something to press."""
     roles = things.flags[things.lines :, -len(ROLES) :].argmax(1).tolist()
     rows = [things.lines + i for i, role in enumerate(roles) if role in _PRESSED]
     if not rows or not runs:
-        return np.zeros(len(runs), bool)
+        return np.zeros(len(runs))
     others = things.boxes[rows].numpy()  # (E, 4)
     own = np.array(
         [
@@ -103,7 +107,8 @@ def _filling(things: Things, runs: list[list[int]]) -> np.ndarray:
     )
     over = np.minimum(own[:, 2][:, None], others[:, 2]) - np.maximum(own[:, 0][:, None], others[:, 0])
     covers = over > 0.8 * (own[:, 2] - own[:, 0])[:, None]
-    return (near & covers & (size < FITS * np.maximum(area[:, None], 1))).any(1)
+    fills = near & covers & (size < FITS * np.maximum(area[:, None], 1))
+    return np.where(fills, things.flags[rows, 2].numpy(), 0.0).max(1)
 
 
 def _bare(word: str) -> str:
@@ -351,6 +356,10 @@ def settled(
     others[lost] = 0
     total = moved + float(new[here].sum())
     new[here] = 0
+    fields = _meant(things, others, holds, alone)
+    if fields:
+        others[fields] += total * others[fields] / others[fields].sum()
+        total = 0.0
     for run, share in zip(best, shares / shares.sum(), strict=True):
         new[runs.words[run]] += total * share / len(runs.words[run])
     sure = max(0.0, float(like.max()) - 0.9) * 10 * float(runs.alone[best].max())
@@ -412,6 +421,19 @@ def _own_words(things: Things, elements: np.ndarray, here: np.ndarray, alone: np
     new[right] += elements[wrong].sum() / len(right)
     new[wrong] = 0
     return new
+
+
+def _meant(things: Things, elements: np.ndarray, holds: np.ndarray, alone: np.ndarray) -> list[int]:
+    """Fields whose label says the name and nothing else, where they are meant rather than what else it is written on.
+
+    What helps to fill in a field says its name as well ("Your password must ..."), and is not meant.
+    """
+    roles = things.flags[:, -len(ROLES) :].argmax(1).numpy()
+    likely = np.nonzero(np.isin(roles, _FILLED) & (elements > MEANT / 10) & ~holds)[0].tolist()
+    right = [i for i in likely if i >= things.lines and (label := _label(things, i)) and alone[label].all()]
+    share = elements[right].sum()
+    rivals = elements[holds].max() if holds.any() else 0.0
+    return right if share > max(MEANT, rivals) else []
 
 
 def _unlabelled(things: Things, elements: np.ndarray, here: np.ndarray) -> list[int]:
