@@ -14,6 +14,8 @@ from deixis.vlm.config import ROLES
 from deixis.vlm.finder import Element
 
 EDGED = frozenset(ROLES.index(role) for role in ("field", "select"))
+SEEN = 0.5
+"""How surely a field is found at least whose edges are seen."""
 EVEN = 10
 """Levels of 255 by which the surface may differ from itself."""
 EDGE, WHOLE = 4, 0.9
@@ -31,14 +33,19 @@ Box = tuple[float, float, float, float]
 def settled(elements: Sequence[Element], picture: Pixels) -> list[Element]:
     """The elements with the fields among them as large as they are; of those that turn out to be one, the surest.
 
+    A field with an edge all around counts as found with `SEEN` at least, one without with less than that.
     picture: (height, width, 3) at one pixel per CSS pixel.
     """
     found: dict[Box, Element] = {}
     for element in elements:
-        box = None
+        new = element
         if int(np.argmax(element.roles)) in EDGED:
             box = rectangle(picture, element.box)
-        new = element if box is None else element._replace(box=box)
+            new = (
+                element._replace(sure=element.sure * SEEN)
+                if box is None
+                else element._replace(box=box, sure=max(element.sure, SEEN))
+            )
         if new.box not in found or found[new.box].sure < new.sure:
             found[new.box] = new
     return list(found.values())

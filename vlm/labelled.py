@@ -9,6 +9,7 @@ import re
 import numpy as np
 
 from deixis.browser.types import Box
+from deixis.vlm import edges
 from deixis.vlm.config import ROLES
 from deixis.vlm.places import Place, place_at
 from deixis.vlm.things import Things
@@ -20,6 +21,8 @@ SURE, PLAIN = 0.3, 0.5
 """How surely something must have been found to be believed to be a control: where one is asked for, and for a bare name."""
 LINK, FAINT = 0.33, 0.1
 """And to be believed to be a link, or a control that text stands in."""
+KEPT, LIKELY = 0.1, 0.05
+"""What an empty field without edges keeps of its probability, and the share of it from which an edged one is likely."""
 NAMED = 0.5
 """How surely a bare name must be written out for its label to stand for its control."""
 BELOW, ACROSS, LEVEL = 30.0, 1100.0, 0.25
@@ -31,7 +34,13 @@ _ASKS = re.compile(
     r"turn (on|off)|enable|disable|type|enter|fill|write|put|set|change|choose)\b",
     re.I,
 )
+_FIELD = re.compile(r"\b(field|box|input|textbox|bar)\b", re.I)
 _PRESS = re.compile(r"\b(link|button|press|open|go to|tab|icon|menu|text|read|where it says)\b", re.I)
+
+
+def asks_for_field(question: str) -> bool:
+    """Whether a field is asked for, in as many words."""
+    return bool(_FIELD.search(question))
 
 
 def control_of(things: Things, place: Place, question: str, written: float) -> Place | None:
@@ -59,6 +68,25 @@ def control_of(things: Things, place: Place, question: str, written: float) -> P
         return None
     best = min(found)[1]
     return place_at(things.boxes[best].tolist(), place.mass, best)
+
+
+def seen(things: Things, elements: np.ndarray) -> np.ndarray:
+    """Probabilities of the elements (T,), those of empty fields without edges moved to likely ones whose edges are seen.
+
+    A field that is nothing but ground is none; where a page draws its fields as mere lines, all stay what they are.
+    """
+    roles = things.flags[:, -len(ROLES) :].argmax(1).numpy()
+    edged = things.flags[:, 2].numpy() >= edges.SEEN
+    fields = np.isin(roles, list(edges.EDGED)) & (np.arange(len(roles)) >= things.lines)
+    faint = fields & ~edged & np.array([not text for text in things.texts], bool)
+    lost = float(elements[faint].sum()) * (1 - KEPT)
+    clear = fields & edged & (elements > LIKELY * lost)
+    if lost <= 0 or not clear.any():
+        return elements
+    new = elements.copy()
+    new[faint] *= KEPT
+    new[clear] += lost * new[clear] / new[clear].sum()
+    return new
 
 
 def _pressed(things: Things, place: Place) -> bool:

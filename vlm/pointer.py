@@ -222,7 +222,9 @@ class NanoPointer:
         for row, question in enumerate(said):
             like = spans.likeness(question, kept.runs)
             plain = spans.plain(question, kept.runs)
-            elements, written, sure = spans.settled(like, kept.runs, kept.things, things[row], words[row], plain)
+            fields = labelled.seen(kept.things, things[row])
+            field = labelled.asks_for_field(question)
+            elements, written, sure = spans.settled(like, kept.runs, kept.things, fields, words[row], plain, field)
             places = places_of(kept.things, elements, written)
             found.append(Answered(question, places, like, sure, float(answers.absent[row])))
         return asked, found

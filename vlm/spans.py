@@ -316,11 +316,18 @@ def shaped(shape: re.Pattern[str], things: Things) -> dict[int, Box]:
 
 
 def settled(
-    like: np.ndarray, runs: Runs, things: Things, elements: np.ndarray, words: np.ndarray, plain: bool = False
+    like: np.ndarray,
+    runs: Runs,
+    things: Things,
+    elements: np.ndarray,
+    words: np.ndarray,
+    plain: bool = False,
+    field: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Probabilities of the elements (T,) and words (W,) of one question, like (R,): moved to where its name is written.
 
     plain: the question is a name and nothing else, so what says something else is not meant; fields and drawings may be.
+    field: a field is asked for in as many words, so one without a label may be meant ("the search field", beside "Search").
 
     The third value is how surely the name is written out, alone: 0 to 1.
     """
@@ -351,7 +358,7 @@ def settled(
         alone[runs.words[run]] = True
     others = _controls(things, others, near, alone).copy()
     others = _own_words(things, others, here, alone)
-    lost = _unlabelled(things, others, here)
+    lost = [] if field else _unlabelled(things, others, here)
     moved += float(others[lost].sum())
     others[lost] = 0
     total = moved + float(new[here].sum())
