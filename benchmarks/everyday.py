@@ -27,7 +27,7 @@ VIEWPORTS = {"shop": (390, 844, 2), "encyclopedia": (1440, 900, 1)}
 def questions() -> dict[str, list[dict[str, Any]]]:
     """Those of every page; `target` is a selector, or None for what is not there."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for line in (files("deixis.benchmarks") / "everyday" / "questions.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (files("deixis.benchmarks") / "everyday_questions.jsonl").read_text(encoding="utf-8").splitlines():
         question = json.loads(line)
         found.setdefault(question["page"], []).append(question)
     return found
@@ -45,7 +45,7 @@ async def draw(browser: Browser, out: Path) -> int:
     lines = []
     for name, asked in questions().items():
         page = await open_page(browser, VIEWPORTS.get(name, (1280, 720, 1)))
-        html = (files("deixis.benchmarks") / "everyday" / f"{name}.html").read_text(encoding="utf-8")
+        html = (files("deixis.benchmarks") / f"everyday_{name}.html").read_text(encoding="utf-8")
         await page.set_content(html)
         await still(page)
         image, data = await capture(page, full_scale=True)
@@ -54,7 +54,7 @@ async def draw(browser: Browser, out: Path) -> int:
         for number, one in enumerate(asked):
             right = await boxes(page, one["target"]) if one["target"] else []
             if one["target"] and not right:
-                raise LookupError(f"{name}.html has no {one['target']!r}")
+                raise LookupError(f"everyday_{name}.html has no {one['target']!r}")
             lines.append({
                 "id": f"{name}#{number}", "image": picture, "width": data["width"], "height": data["height"], "instruction": one["words"],
                 "box": right[0] if right else None, "boxes": right[1:], "kind": "everyday" if right else "absent", "family": "everyday", "page": name,

@@ -28,5 +28,5 @@ async def test_a_question_about_nothing_is_named(
 ) -> None:
     lost = {"news": [{"page": "news", "words": "login", "target": "#nowhere"}]}
     monkeypatch.setattr(everyday, "questions", lambda: lost)
-    with pytest.raises(LookupError, match="news.html has no '#nowhere'"):
+    with pytest.raises(LookupError, match="everyday_news.html has no '#nowhere'"):
         await everyday.draw(browser, tmp_path)
