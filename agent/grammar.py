@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 from deixis.agent.grammar_blocks import each_row, gathered
 from deixis.agent.looks import LOOKS
+from deixis.agent.manners import leaning, plainly, together
 from deixis.agent.program import Clause
 from deixis.agent.quoted import Held
 from deixis.agent.verbs import DEEDS
@@ -21,7 +22,7 @@ POLITE = r"(?:(?:please|now|then|next|finally|first|second|third|lastly|also|aft
 VERBS = """log in, log out, sign in, sign out, go to, go back, go forward, visit, navigate to, open, back, forward, reload, refresh, close, new tab,
 switch, accept, dismiss, cancel, answer, confirm, scroll, wait, type, enter, write, input, put, fill, fill in, fill out, set, change, clear, empty, search, check, tick,
 enable, turn on, uncheck, untick, disable, turn off, select, choose, pick, upload, attach, submit, double click, double-click, right click, right-click,
-click, press, tap, push, hit, hover, move, drag, read, tell me, get, report, note, extract, return, what is, what's, expect, verify, ensure, assert, make sure, see""".replace(
+click, press, tap, push, hit, expand, collapse, unfold, toggle, focus, highlight, copy the text, copy the contents, copy the value, paste it, paste the, find, locate, look for, use, hover, move, drag, read, tell me, get, report, note, extract, return, what is, what's, expect, verify, ensure, assert, make sure, see""".replace(
     "\n", " "
 ).split(", ")
 """What a clause can begin with."""
@@ -46,10 +47,10 @@ def clauses(text: str, variables: Mapping[str, str]) -> list[Clause]:
     held = Held(text, variables)
     spaced = re.sub(r"[^\S\n]+", " ", re.sub(r"\s*\n\s*", "\n", held.text))
     lines = "\n".join(_BULLET.sub("", line) for line in spaced.split("\n"))
-    joined = re.sub(r"(?<=,)\s*\n\s*|(?<=\band)\s*\n\s*", " ", lines)
+    joined = together(re.sub(r"(?<=,)\s*\n\s*|(?<=\band)\s*\n\s*", " ", lines))
     pieces = [part.strip(" ,") for strong in _STRONG.split(joined) for part in _WEAK.split(strong)]
     pieces = [part for piece in pieces for part in ([piece] if _LISTS.match(piece) else re.split(r",(?=\s|$)", piece))]
-    kept = [piece.strip(" ,") for piece in pieces if piece.strip(" ,")]
+    kept = leaning([piece.strip(" ,") for piece in pieces if piece.strip(" ,")])
     found = gathered(kept, lambda piece: _clause(piece.strip(" ,"), held), held)
     if not found:
         raise UsageError("the task is empty: say what to do, for example: click 'Save'")
@@ -62,6 +63,7 @@ def _clause(piece: str, held: Held) -> Clause:
     bare = piece[said.end() if said else 0 :].strip(" ,:!.")
     if said and re.search(r"\b(?:can|could) you\b", said[0], re.I):
         bare = bare.rstrip(" ?")
+    bare = plainly(bare)
     for pattern, meaning in LOOKS + DEEDS:
         if match := pattern.match(bare):
             try:

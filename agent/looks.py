@@ -74,6 +74,21 @@ def _scroll_to(m: re.Match[str], held: Held) -> list[Action]:
     return [Hover(target=needed(m["what"], held, "where to scroll to"))]
 
 
+@LOOKS.add(r"(?:find|locate|look for) (?!out\b)(?P<what>.+)")
+def _find(m: re.Match[str], held: Held) -> list[Action]:
+    """What is found is in view."""
+    if re.search(r" and \w+ (?:to|with|it|them|that)\b", m["what"]):
+        raise ValueError("what is to be done with it is not understood")
+    return [Hover(target=needed(m["what"], held, "what to find"))]
+
+
+@LOOKS.add(
+    r"scroll (?:down |up )?(?P<where>(?:the|this|that) .+?) (?:all the way )?to (?:the |its )?(?:very )?(?P<far>bottom|top|end)"
+)
+def _scroll_in(m: re.Match[str], held: Held) -> list[Action]:
+    return [Scroll(target=held.back(m["where"]), dy=-FAR if m["far"].lower() == "top" else FAR)]
+
+
 @LOOKS.add(
     r"scroll(?: (?P<way>up|down|left|right))?(?: (?:all the way )?to (?:the )?(?:very )?(?P<far>bottom|top|end))?(?: (?P<count>once|twice|thrice|(?:\d+|three) times|(?:a|one|two|three|half a) pages?|a bit|a little|(?:by )?\d+ ?(?:px|pixels?)))?(?: (?:in|inside|over|on|within|of) (?P<where>.+))?"
 )
@@ -131,7 +146,7 @@ def _read_as(m: re.Match[str], held: Held) -> list[Action]:
 
 
 @LOOKS.add(
-    r"(?:read(?: out| aloud)?|tell me|get|report|note|extract|return|(?=what(?:'s| is| are)\b))(?: me)?\s*(?P<what>.*)"
+    r"(?:read(?: out| aloud)?|find out|tell me|get|report|note|extract|return|(?=what(?:'s| is| are)\b))(?: me)?\s*(?P<what>.*)"
 )
 def _read(m: re.Match[str], held: Held) -> list[Action]:
     """The thing itself is what can be pointed at: `what the total is` asks for `the total`."""

@@ -39,3 +39,9 @@ def needed(text: str | None, held: Held, what: str) -> str:
 def many(text: str) -> list[str]:
     """`A, B and C` as a list."""
     return [part for part in re.split(r"\s*,\s*(?:and\s+)?|\s+and\s+", text.strip()) if part]
+
+
+def path_of(text: str) -> list[str]:
+    """`File > Save as` as its steps; one step where there is no path."""
+    steps = [step for step in re.split(r"\s*[>›]\s*", text.strip()) if step]
+    return steps or [text]

@@ -5,8 +5,8 @@ Targets keep the user's own words. Knows neither how a task is cut up nor any sc
 
 import re
 
-from deixis.agent.quoted import HOLE, Held
-from deixis.agent.shapes import NUMBERS, Shapes, many, needed
+from deixis.agent.quoted import END, HOLE, Held
+from deixis.agent.shapes import NUMBERS, Shapes, many, needed, path_of
 from deixis.browser.actions import (
     Action,
     AnswerDialog,
@@ -128,7 +128,7 @@ def _go_to(m: re.Match[str], held: Held) -> list[Action]:
     url = what if WITH_SCHEME.match(what) else None if name else _address(what)
     if m["tab"]:
         return [NewTab(url=url)] if url else [Click(target=what, modifiers=("ControlOrMeta",))]
-    return [Goto(url=url) if url else Click(target=what)]
+    return [Goto(url=url)] if url else _clicks(m["what"], held)
 
 
 def _address(words: str) -> str | None:
@@ -138,7 +138,71 @@ def _address(words: str) -> str | None:
     return f"https://{words}" if re.fullmatch(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:[/?]\S*)?", words, re.I) else None
 
 
+def _clicks(words: str, held: Held) -> list[Action]:
+    """A click, or one on each step of `File > Save as`."""
+    return [Click(target=held.back(step)) for step in path_of(words)]
+
+
 # fields
+
+VALUE = f"{HOLE}\\d+{END}"
+WHO = r"(?:user ?name|user|login|log-?in name|e-?mail(?: address)?|pass(?: ?word|code|phrase)|pin|name|(?:first|last|full) name|phone(?: number)?|date|time)"
+_NAMED = rf"(?:(?:(?:the|my|your|an?|his|her|their) )(?P<a>[^{HOLE},]+?)|(?P<b>{WHO})) (?P<value>{VALUE})"
+_PLAIN = (
+    rf"(?:(?:the|my|your|his|her|their) )?(?P<b>{WHO}) (?P<value>{VALUE}|(?!(?:and|or|into|in|to|as|field)\b)[^\s,]+)"
+)
+_ALL_FIELDS = re.compile(
+    r"(?:the |both |all |these |those |their )*(?:text |input |form |respective |corresponding )*(?:fields?|box(?:es)?|inputs?|textbox(?:es)?|form)",
+    re.I,
+)
+_NO_FIELD = re.compile(
+    r"(?:following )?(?:text|words?|value|string|phrase|number|digits?|letters?|characters?|term|sentence|line|amount of|keywords?|query)",
+    re.I,
+)
+"""What a quoted value is called that says nothing of the field it goes to."""
+
+
+def _by_name(rest: str, held: Held) -> list[Action]:
+    """`the username 'bob' and the password 'x' into the fields`; empty for what is said otherwise."""
+    for one in (_NAMED, _PLAIN):
+        bare = re.sub(r"\?P<\w+>", "?:", one)
+        said = re.match(
+            rf"(?P<pairs>{bare}(?:(?:,(?: and)?| and) {bare})*)(?: (?:into|in|to|on|at) (?P<where>.+))?$",
+            rest,
+            re.I | re.S,
+        )
+        if said is None:
+            continue
+        pairs = [(m.groupdict().get("a") or m["b"], m["value"]) for m in re.finditer(one, said["pairs"], re.I)]
+        where, own = said["where"], [not _NO_FIELD.fullmatch(name) for name, _ in pairs]
+        if (
+            where
+            and not _ALL_FIELDS.fullmatch(where)
+            or len(pairs) == 1
+            and re.match(r"both\b|all\b", where or "", re.I)
+        ):
+            # A field is named, so the noun is a mere word for what is typed: the number '22' into the third box.
+            return _into_each(held.back(pairs[0][1]), held.back(where)) if len(pairs) == 1 else []
+        if not all(own):
+            return [Type(text=held.back(pairs[0][1]), target=where and held.back(where))] if len(pairs) == 1 else []
+        return [Type(text=held.back(value), target=held.back(name)) for name, value in pairs]
+    return []
+
+
+def _into_each(text: str, field: str) -> list[Action]:
+    """Into a field, or into the first and the second of `both fields`."""
+    both = re.match(r"both (?:of )?(?:the )?(?P<what>.+)$", field, re.I)
+    if both is None:
+        return [Type(text=text, target=field)]
+    one = re.sub(r"(?<=box|tch)es$|(?<!s)s$", "", both["what"])
+    return [Type(text=text, target=f"the {number} {one}") for number in ORDINALS[:2]]
+
+
+@DEEDS.add(
+    r"(?:focus(?: (?:on|in|into))?|(?:put|place|set) the (?:cursor|caret|focus) (?:in|into|on|inside)) (?P<what>.+)"
+)
+def _focus(m: re.Match[str], held: Held) -> list[Action]:
+    return [Click(target=needed(m["what"], held, "what to focus"))]
 
 
 @DEEDS.add(r"(?:type|enter|write|input|put)(?: in\b)?\s*(?P<rest>.*)")
@@ -148,7 +212,9 @@ def _type(m: re.Match[str], held: Held) -> list[Action]:
     if not rest:
         raise ValueError("the text to type is missing")
     rest, submit = re.subn(r"(?:,| and)? (?:and )?submit(?: it)?$", "", rest)
-    actions = [_typed(part, held) for part in _several(rest, r"(?:into|in|to|on|at)")]
+    actions = _by_name(rest, held) or [
+        action for part in _several(rest, r"(?:into|in|to|on|at|as (?:the|my|your))") for action in _typed(part, held)
+    ]
     return [*actions[:-1], actions[-1].model_copy(update={"submit": bool(submit)})]
 
 
@@ -163,18 +229,17 @@ def _several(text: str, join: str) -> list[str]:
     return parts[::2]
 
 
-def _typed(part: str, held: Held) -> Type:
-    """`V into F`; where "into" is said, an "in", "to", "on" or "at" before it belongs to the value."""
-    split = re.match(r"(?P<value>.+?) into (?P<field>.+)$", part, re.S) or re.match(
-        r"(?P<value>.+?) (?:in|to|on|at) (?P<field>.+)$", part, re.S
-    )
+def _typed(part: str, held: Held) -> list[Action]:
+    """`V into F`; where "into" or "as the" is said, an "in", "to", "on" or "at" before it belongs to the value."""
+    ways = (r" into ", r" as (?=(?:the|my|your) )", r" (?:in|to|on|at) ", r" for (?=(?:the|my|your) )")
+    split = next((m for way in ways if (m := re.match(rf"(?P<value>.+?){way}(?P<field>.+)$", part, re.S))), None)
     if split is None:
         if re.match(r"(?:into|in) ", part):
             raise ValueError("the text to type is missing")
         if re.search(r"\b(?:into|in)\s*$", part):
             raise ValueError("the field to type into is missing")
-        return Type(text=held.back(part), target=None)
-    return Type(text=held.back(split["value"]), target=needed(split["field"], held, "the field to type into"))
+        return [Type(text=held.back(part), target=None)]
+    return _into_each(held.back(split["value"]), needed(split["field"], held, "the field to type into"))
 
 
 @DEEDS.add(r"(?:fill(?: (?:in|out)\b)?|set|change)\s*(?P<rest>.*)")
@@ -224,17 +289,29 @@ def _uncheck(m: re.Match[str], held: Held) -> list[Action]:
     return [Check(target=held.back(part), checked=False) for part in many(m["what"])]
 
 
-@DEEDS.add(r"(?:select|choose|pick)\s*(?P<option>.*?)(?: (?:in|from|for|as|under) (?P<field>.+))?")
+_CHOICE = r"(?:in|from|for|as|under|with|using)"
+_MOVED = re.compile(
+    r".*\b(?:slider|spinner|stepper|spin ?box|range|date ?picker|calendar|time ?picker|colou?r ?(?:picker|field))", re.I
+)
+"""Fields whose value is set rather than chosen from a list."""
+_DATED = re.compile(r"\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{1,4})?|\d{1,2}:\d{2}(?: ?[ap]m)?", re.I)
+
+
+@DEEDS.add(rf"(?:select|choose|pick)\s*(?P<option>.*?)(?: {_CHOICE} (?P<field>.+))?")
 def _select(m: re.Match[str], held: Held) -> list[Action]:
-    parts = _several(m[0].split(" ", 1)[-1] if m["field"] else m["option"], r"(?:in|from|for|as|under)")
-    return [_chosen(part, held) for part in parts]
+    if not m["field"]:
+        parts = many(m["option"]) if "," in m["option"] else [m["option"]]
+        return [click for part in parts for click in _clicks(needed(part, held, "what to choose") and part, held)]
+    return [_chosen(part, held) for part in _several(m[0].split(" ", 1)[-1], _CHOICE)]
 
 
 def _chosen(part: str, held: Held) -> Action:
-    split = re.match(r"(?P<option>.*?) (?:in|from|for|as|under) (?P<field>.+)$", part, re.S)
+    split = re.match(rf"(?P<option>.*?) {_CHOICE} (?P<field>.+)$", part, re.S)
     if split is None:
         return Click(target=needed(part, held, "what to choose"))
     option, field = needed(split["option"], held, "what to choose"), needed(split["field"], held, "the list")
+    if _MOVED.match(field) or _DATED.fullmatch(option):
+        return Type(text=option, target=field)
     return Select(target=field, option=option)
 
 
@@ -267,6 +344,29 @@ def key_of(text: str) -> str | None:
 @DEEDS.add(r"submit(?: (?:the|this) form| it)?")
 def _submit(m: re.Match[str], held: Held) -> list[Action]:
     return [Press(keys="Enter")]
+
+
+@DEEDS.add(r"(?:expand|collapse|unfold|toggle) (?P<what>.+)")
+def _unfold(m: re.Match[str], held: Held) -> list[Action]:
+    return [Click(target=needed(m["what"], held, "what to expand"))]
+
+
+@DEEDS.add(r"highlight (?:(?:the|all) (?:the )?text (?:in|of) )?(?P<what>.+)")
+def _highlight(m: re.Match[str], held: Held) -> list[Action]:
+    """A paragraph, as three clicks choose it."""
+    return [Click(target=needed(m["what"], held, "what to highlight"), count=3)]
+
+
+@DEEDS.add(r"copy the (?:text|contents?|value) (?:in|from|of) (?P<what>.+)")
+def _copy(m: re.Match[str], held: Held) -> list[Action]:
+    """Of a field: what it holds goes to the clipboard."""
+    field = needed(m["what"], held, "what to copy from")
+    return [Click(target=field), Press(keys="ControlOrMeta+A"), Press(keys="ControlOrMeta+C")]
+
+
+@DEEDS.add(r"paste (?:it|the (?:text|contents?|value|clipboard)) (?:in|into|to) (?P<what>.+)")
+def _paste(m: re.Match[str], held: Held) -> list[Action]:
+    return [Click(target=needed(m["what"], held, "where to paste")), Press(keys="ControlOrMeta+V")]
 
 
 @DEEDS.add(r"(?P<how>double|right|middle|triple)[ -]?click(?: on)?\s*(?P<what>.*)")
@@ -306,7 +406,7 @@ def _pressed(verb: str, words: str, held: Held) -> list[Action]:
     """A key when it is one and not quoted, else a click."""
     what = needed(words, held, "what to click")
     key = key_of(what) if verb.lower() in {"press", "hit"} and HOLE not in words else None
-    return [Press(keys=key) if key else Click(target=what)]
+    return [Press(keys=key)] if key else _clicks(words, held)
 
 
 @DEEDS.add(

@@ -4,6 +4,7 @@ Three things are routed through the DOM element under the pixel, because no pict
 select, the file chooser, and the value of a date, colour or slider (`widgets`). Knows no model; does not settle and does not judge what an action changed.
 """
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
@@ -234,7 +235,9 @@ class Executor:
             raise ActionError(f"there is no native select at the point but {hit.words(there)}: click it open instead")
         if not there.enabled:
             raise ActionError(f"{hit.words(there)} cannot be chosen from")
-        wanted = [choice(action.option, there.options)]
+        several = there.role == "listbox" and action.option not in there.options
+        names = re.split(r",\s*(?:and\s+)?", action.option) if several else [action.option]
+        wanted = [choice(name, there.options) for name in names]
         if there.role == "listbox":  # of many: what is chosen stays chosen
             wanted += await element.evaluate(
                 "(it) => it.multiple ? [...it.selectedOptions].map((one) => one.index) : []"

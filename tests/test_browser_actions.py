@@ -231,6 +231,16 @@ async def test_select_by_label(browser_session: Session, option: str) -> None:
     assert change.value and change.pixels_near
 
 
+async def test_select_several_of_a_list_that_takes_many(browser_session: Session) -> None:
+    options = "".join(f"<option>{name}</option>" for name in ("Red", "Green", "Blue, dark"))
+    await show(browser_session, f"<select id=f multiple style='width:200px; height:90px'>{options}</select>")
+    await browser_session.act(do.Select(target=at(60, 20), option="Red, Green"))
+    chosen = "[...document.getElementById('f').selectedOptions].map((one) => one.label)"
+    assert await browser_session.page.evaluate(chosen) == ["Red", "Green"]
+    await browser_session.act(do.Select(target=at(60, 20), option="Blue, dark"))
+    assert await browser_session.page.evaluate(chosen) == ["Red", "Green", "Blue, dark"]
+
+
 async def test_select_an_option_that_is_not_there(browser_session: Session) -> None:
     await show(browser_session, SELECT)
     with pytest.raises(ActionError, match="'Red', 'Dark Green'"):
