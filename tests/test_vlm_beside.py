@@ -6,6 +6,7 @@ import pytest
 from deixis.browser.types import Box
 from deixis.vlm import beside, counting, spans
 from deixis.vlm.places import Place, in_order, namesakes, place_at
+from deixis.vlm.runs import runs_of
 from deixis.vlm.things import Things, gathered
 from tests.small_nano import sighted
 
@@ -41,7 +42,7 @@ def test_a_label_is_nothing_but_its_words() -> None:
     things = gathered(
         sighted([("Blue kettle", (20.0, 20.0, 100.0, 36.0)), ("the Blue kettle boils", (20.0, 60.0, 200.0, 76.0))], [])
     )
-    assert [box.y0 for box in spans.labels("blue kettle", spans.runs_of(things), things)] == [20.0]
+    assert [box.y0 for box in spans.labels("blue kettle", runs_of(things), things)] == [20.0]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_prices_are_found_by_their_shape_and_what_they_stand_under() -> None:
     assert found is not None
     of, shape = found
     prices = spans.shaped(shape, things)
-    anchors = spans.written(of, spans.runs_of(things), things)
+    anchors = spans.written(of, runs_of(things), things)
     chosen = beside.nearest("of", list(prices.values()), anchors)
     assert len(prices) == 2 and chosen is not None and things.texts[list(prices)[chosen]] == "$24.50"
 
@@ -98,7 +99,7 @@ def test_prices_are_found_by_their_shape_and_what_they_stand_under() -> None:
 def test_all_that_say_the_same_are_counted_however_likely_each_is() -> None:
     lines = [("Edit", (20.0, 20.0 + 40 * i, 52.0, 36.0 + 40 * i)) for i in range(4)]
     things = gathered(sighted([*lines, ("Editor", (200.0, 20.0, 248.0, 36.0))], []))
-    runs = spans.runs_of(things)
+    runs = runs_of(things)
     masses = [0.9, 0.05, 0.03, 0.02, 0.04]
     places: list[Place] = [place_at(things.boxes[i].tolist(), mass, i) for i, mass in enumerate(masses)]
     places.sort(key=lambda place: -place.mass)

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from deixis.vlm import spans
+from deixis.vlm.names import names_of
 from deixis.vlm.places import places_of
+from deixis.vlm.runs import runs_of
+from deixis.vlm.settled import settled
 from deixis.vlm.things import Box, Things, gathered
 from tests.small_nano import sighted
 
@@ -22,8 +25,8 @@ def said(question: str, things: Things, first: int) -> str:
     """The word that a question lands on when the decoder holds for likeliest word number `first`."""
     words = np.full(len(things.words), 0.01)
     words[first] = 0.5
-    runs = spans.runs_of(things)
-    _, new, _ = spans.settled(spans.likeness(question, runs), runs, things, np.zeros(len(things.texts)), words)
+    runs = runs_of(things)
+    _, new, _ = settled(spans.likeness(question, runs), runs, things, np.zeros(len(things.texts)), words)
     assert new.sum() == pytest.approx(words.sum())
     return things.words[int(new.argmax())].text
 
@@ -44,7 +47,7 @@ def test_what_is_not_written_stays_where_it_was() -> None:
 
 def test_a_mark_between_words_parts_a_line() -> None:
     things = screen()
-    runs = spans.runs_of(things)
+    runs = runs_of(things)
     alone = dict(zip(runs.letters, runs.alone.tolist(), strict=True))
     assert alone["previous"] == alone["index"] == 1.0 and 0.3 < alone["next"] <= 1.0
 
@@ -61,8 +64,8 @@ def test_a_mark_between_words_parts_a_line() -> None:
     ],
 )
 def test_what_a_question_may_name(question: str, names: list[str]) -> None:
-    assert [name for name in names if name in spans.names_of(question)] == names
-    assert spans.names_of(question)[-1] == names[-1]
+    assert [name for name in names if name in names_of(question)] == names
+    assert names_of(question)[-1] == names[-1]
 
 
 def test_words_that_only_ask_are_left_out_where_the_rest_is_written() -> None:
@@ -75,9 +78,9 @@ def test_a_field_that_says_the_name_itself_wins_over_the_field_below() -> None:
     lines = [("Username", (30.0, 27.0, 94.0, 43.0)), ("Email", (30.0, 67.0, 70.0, 83.0))]
     things = gathered(sighted(lines, fields, role="field"))
     elements = np.array([0.0, 0.0, 0.4, 0.6])
-    runs = spans.runs_of(things)
+    runs = runs_of(things)
     like = spans.likeness("let's click into the Username form field", runs)
-    new, words, _ = spans.settled(like, runs, things, elements, np.full(2, 0.01))
+    new, words, _ = settled(like, runs, things, elements, np.full(2, 0.01))
     assert new.argmax() == 2 and new[3] == 0 and new.sum() + words.sum() == pytest.approx(1.02)
 
 
@@ -96,7 +99,7 @@ def test_a_name_that_holds_a_word_of_place_is_one_name() -> None:
         ("Save", (20.0, 60.0, 52.0, 76.0)),
         ("Chen", (20.0, 90.0, 52.0, 106.0)),
     ]
-    runs = spans.runs_of(gathered(sighted(lines, [])))
+    runs = runs_of(gathered(sighted(lines, [])))
     assert spans.one_name("click Save for later", "later", runs)
     assert not spans.one_name("the Open in the row of Chen", "Chen", runs)
     assert not spans.one_name("the Save for Chen", "Chen", runs)

@@ -10,12 +10,14 @@ from random import Random
 from typing import Any, NamedTuple
 
 from deixis.vlm.counting import LAST, ORDINAL_FORMS, ORDINALS, counted
+from deixis.vlm.kinds import ALONE
 from deixis.vlm.phrases import (
     BARE,
     ICON_WORDS,
     KIND_WORDS,
     LEADS,
     ROLE_WORDS,
+    TAILS,
     TEXT_FORMS,
     in_row,
     noisy,
@@ -27,6 +29,11 @@ from deixis.vlm.phrases import (
 from deixis.vlm.scenes import LABELLED, WAYS, BoxTuple, Scene, box_of, is_icon, label_of, names_of, neighbour
 from deixis.vlm.spelling import fold, words_of
 from deixis.vlm.words import ACTIONS, FIELDS
+
+COUNTED = 8
+"""Things alike at most that are asked for by their number."""
+FEW, MISSING = 3, 0.2
+"""Things of a kind on a screen at most for the kind alone to mean any of them, and how often a kind is asked for that is not there."""
 
 
 class Ask(NamedTuple):
@@ -99,7 +106,7 @@ def _told_apart(
             "relation",
             anchor=(titled[0].box,),
         )
-    if 1 < len(same) <= 8:
+    if 1 < len(same) <= COUNTED:
         ordered = sorted(same, key=lambda other: (round(other["box"][1] / 12), other["box"][0]))
         place = ordered.index(element)
         last = place == len(ordered) - 1
@@ -154,9 +161,16 @@ def _partial(name: str, scene: Scene, rng: Random) -> str:
 
 
 def about(
-    element: dict[str, Any], scene: Scene, rng: Random, synonyms: Mapping[str, list[str]] | None = None
+    element: dict[str, Any],
+    scene: Scene,
+    rng: Random,
+    synonyms: Mapping[str, list[str]] | None = None,
+    sayings: Mapping[str, list[str]] | None = None,
 ) -> Ask | None:
-    """A question about one element, or None when no words tell it apart."""
+    """A question about one element, or None when no words tell it apart.
+
+    synonyms: other names by folded name; sayings: what people say for what drawings show, whole requests.
+    """
     names = names_of(element)
     if not names:
         return _by_place(element, scene, rng)
@@ -171,6 +185,9 @@ def about(
         return asked
     icon = is_icon(element)
     kind = "icon" if icon else element["role"]
+    said = [words for other in names if icon for words in (sayings or {}).get(fold(other), [])]
+    if said and rng.random() < 0.5:
+        return Ask(rng.choice(said), (box_of(element),), "people")
     others = [
         other
         for other in (synonyms or {}).get(fold(name), [])
@@ -217,6 +234,27 @@ def written(scene: Scene, rng: Random) -> Ask | None:
     controls = any(one["role"] in LABELLED for one in scene.groups.get(fold(text.strip(" *:")), []))
     form = rng.choice([form for form in TEXT_FORMS if not controls or form not in BARE])
     return Ask(form.format(called), boxes, "text")
+
+
+def by_kind(scene: Scene, rng: Random) -> Ask | None:
+    """Something by its kind alone: one of the few there are, or one of several by its number; or of a kind that is not there."""
+    there = {role: [e for e in scene.elements if e["role"] == role] for role in ALONE}
+    missing = rng.random() < MISSING
+    roles = [role for role, some in there.items() if (not some if missing else 0 < len(some) <= COUNTED)]
+    if not roles:
+        return None
+    role = rng.choice(roles)
+    same = sorted((box_of(e) for e in there[role]), key=lambda box: (round(box[1] / 12), box[0]))
+    lead, verb, noun, tail = rng.choice(LEADS), rng.choice(verbs(role)), rng.choice(ALONE[role]), rng.choice(TAILS)
+    number, word = 0, ""
+    if len(same) > FEW or (len(same) > 1 and rng.random() < 0.6):
+        number = rng.randint(1, min(len(same), len(ORDINALS)))
+        word = rng.choice(ORDINAL_FORMS[number - 1])
+        if rng.random() < 0.2:
+            number, word = LAST, "last"
+    form = rng.choice(["the {}", "the {}", "{}", f"{lead}{verb} the {{}}{tail}", f"{verb} the {{}}"])
+    text = form.format(f"{word} {noun}".strip())
+    return Ask(text, tuple(same), "absent" if missing else "kind", missing, ordinal=number)
 
 
 def absent(scene: Scene, elsewhere: list[str], rng: Random) -> Ask | None:

@@ -49,6 +49,7 @@ def _some(seen: scenes.Scene, rng: Random) -> list[ask.Ask]:
     """Questions of all kinds about a screen, as training asks them."""
     some = [q for e in rng.sample(seen.elements, min(16, len(seen.elements))) if (q := ask.about(e, seen, rng))]
     some += [q for _ in range(2) if (q := ask.value(seen, rng))]
+    some += [q for _ in range(2) if (q := ask.by_kind(seen, rng))]
     return some + [q for _ in range(2) if (q := ask.written(seen, rng))]
 
 
@@ -65,6 +66,7 @@ def _called(sheet: Sheet, known: list[Wording], rng: Random) -> list[ask.Ask]:
 def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> list[Asked]:
     """What the pointer answers to questions about every screen, one of `ABSENT` of them about what is not there."""
     rng, elsewhere, known = Random(seed), ["Quarterly statistics"], wordings(held_out=True)
+    known = [w for w in known if w.role != "icon"]
     found = []
     for file in screens:
         screen = json.loads(file.read_text())

@@ -7,7 +7,7 @@
 
 Pages are generated (`pages`), real templates and components from npm packages, or documentation, each varied in place
 and pictured several times: other words, scroll, viewport, colours, menus opened, fields filled. A screen is `NAME.png`
-at one pixel per CSS pixel and `NAME.json` (see collect.js). Pages that are done are skipped, so a second start
+at one pixel per CSS pixel (one page in ten: magnified) and `NAME.json` (see collect.js). Pages that are done are skipped, so a second start
 resumes. Every request that does not go to 127.0.0.1 is blocked. Knows nothing of models.
 """
 
@@ -38,10 +38,23 @@ from deixis.vlm.skins import FONTS, SANS, font_face
 from deixis.vlm.words import ACTIONS, Words
 
 HERE = Path(__file__).parent
-VIEWPORTS = (
+Viewports = tuple[tuple[int, int, float], ...]
+"""Widths, heights, device's pixels per CSS pixel."""
+VIEWPORTS: Viewports = (
     (1280, 720, 1), (1280, 720, 1), (1280, 720, 1), (1280, 720, 1), (1366, 768, 1), (1280, 800, 1), (1024, 768, 1), (1440, 900, 1),
     (1920, 1080, 1), (1920, 1080, 1), (390, 844, 2), (390, 844, 2), (360, 740, 3), (820, 1180, 1), (600, 800, 1), (1280, 720, 2), (1100, 650, 1.25),
 )  # fmt: skip
+MAGNIFIED: Viewports = (
+    (640, 360, 2),
+    (853, 480, 1.5),
+    (960, 540, 1.5),
+    (512, 384, 2.5),
+    (731, 411, 1.75),
+    (400, 300, 3),
+)
+"""Viewports whose screens keep their device's pixels: what people see who zoom in, and small windows shown large."""
+LARGE = 0.1
+"""Share of pages that are pictured so."""
 FILTERS = (
     None,
     None,
@@ -112,6 +125,11 @@ def real_pages(packages: Path, families: tuple[Family, ...]) -> list[tuple[Famil
     return found
 
 
+def sizes(rng: Random) -> Viewports:
+    """The viewports of a page."""
+    return MAGNIFIED if rng.random() < LARGE else VIEWPORTS
+
+
 def _weight(family: str) -> int:
     """How often a family's turn comes: those of many different pages more often."""
     return {"gentelella": 5, "coreui": 3, "backstrap": 3, "sb-admin-2": 2, "govuk": 2}.get(family, 1)
@@ -154,19 +172,35 @@ async def capture(page: Page, full_scale: bool = False) -> tuple[Image.Image, di
     return image, data
 
 
-async def save(page: Page, stem: Path, about: dict[str, Any]) -> None:
-    image, data = await capture(page)
+def enlarged(data: dict[str, Any], scale: float) -> dict[str, Any]:
+    """What is on a screen, in pixels so many times as small."""
+
+    def times(values: list[float]) -> list[float]:
+        return [round(scale * value, 1) for value in values]
+
+    words = [[text, *times(box), times(edges)] for text, *box, edges in data["words"]]
+    els = [element | {"box": times(element["box"])} for element in data["els"]]
+    size = {side: round(scale * data[side]) for side in ("width", "height")}
+    return data | size | {"words": words, "els": els, "skip": [times(box) for box in data["skip"]]}
+
+
+async def save(page: Page, stem: Path, about: dict[str, Any], full_scale: bool = False) -> None:
+    image, data = await capture(page, full_scale)
+    if full_scale:
+        data = enlarged(data, image.width / data["width"])
     image.save(stem.with_suffix(".png"), compress_level=3)
     stem.with_suffix(".json").write_text(json.dumps(data | about, ensure_ascii=False))
 
 
-async def shots(page: Page, out: Path, name: str, about: dict[str, Any], rng: Random) -> None:
+async def shots(
+    page: Page, out: Path, name: str, about: dict[str, Any], rng: Random, viewports: Viewports = VIEWPORTS
+) -> None:
     """Several screens of a page: as it opens, then scrolled, resized, recoloured, half filled, menus opened."""
     for k in range(SHOTS):
         if k:
             changes = rng.sample(["scroll", "scroll", "resize", "colours", "fill", "open"], 2)
             if "resize" in changes:
-                width, height, _ = rng.choice(VIEWPORTS)
+                width, height, _ = rng.choice(viewports)
                 await page.set_viewport_size({"width": width, "height": height})
             await page.evaluate(
                 (HERE / "vary.js").read_text(), {"changes": changes, "seed": rng.randrange(1 << 30), "values": [Words(rng).value() for _ in range(6)]}
@@ -176,7 +210,7 @@ async def shots(page: Page, out: Path, name: str, about: dict[str, Any], rng: Ra
                 (HERE / "vary.js").read_text(), {"changes": ["scroll"], "seed": rng.randrange(1 << 30), "values": []}
             )
         await still(page)
-        await save(page, out / f"{name}-{k}", about)
+        await save(page, out / f"{name}-{k}", about, viewports is MAGNIFIED)
 
 
 class Renderer:
@@ -206,17 +240,20 @@ class Renderer:
             await self.generated(index, rng)
 
     async def generated(self, index: int, rng: Random, wall: str = "") -> None:
-        page = await open_page(self.browser, rng.choice(VIEWPORTS))
+        viewports = sizes(rng)
+        page = await open_page(self.browser, rng.choice(viewports))
         try:
             html, family = self.maker.page(index, self.bases[""], wall)
             await page.goto(self.bases[""] + "LICENSE-none", wait_until="commit")
             await page.set_content(html, wait_until="load")
-            await shots(page, self.out, f"{wall or 'gen'}-{index:06d}", {"family": family, "page": str(index)}, rng)
+            about = {"family": family, "page": str(index)}
+            await shots(page, self.out, f"{wall or 'gen'}-{index:06d}", about, rng, viewports)
         finally:
             await page.context.close()
 
     async def real(self, index: int, rng: Random, family: Family, path: Path) -> None:
-        page = await open_page(self.browser, rng.choice(VIEWPORTS))
+        viewports = sizes(rng)
+        page = await open_page(self.browser, rng.choice(viewports))
         try:
             url = self.bases[family.name] + str(path.relative_to(self.packages / family.root))
             if family.name == "govuk":
@@ -235,9 +272,8 @@ class Renderer:
                 "share": rng.choice([0, 0.5, 1, 1]), "relabel": rng.choice([0, 0, 0.3, 0.7]), "font": font, "face": face,
                 "zoom": rng.choice([0.8, 0.9, 1, 1, 1, 1.15]), "filter": rng.choice(FILTERS), "seed": index,
             })  # fmt: skip
-            await shots(
-                page, self.out, f"{family.name}-{index:06d}", {"family": family.name, "page": str(path.name)}, rng
-            )
+            about = {"family": family.name, "page": str(path.name)}
+            await shots(page, self.out, f"{family.name}-{index:06d}", about, rng, viewports)
         finally:
             await page.context.close()
 

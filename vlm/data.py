@@ -26,6 +26,9 @@ PARTS = ((4, 1312, 736), (4, 1312, 736), (4, 1312, 736), (2, 1312, 384), (2, 672
 """Sizes of parts: number of tiles, largest width and height."""
 RARE, DENSE = 0.2, 0.12
 """Shares of parts that are cut from screens full of controls, and of those that are drawn full of text."""
+LARGE = 0.15
+"""Share of parts that are seen magnified, as by somebody who zooms in."""
+ZOOMS = (1.25, 1.5, 1.75, 2.0, 2.5)
 Frame = tuple[int, int, int, int]
 
 
@@ -85,13 +88,14 @@ class Parts(IterableDataset[list[Part]]):
         while True:
             image, screen = self.screens.open(self.screens.draw(rng))
             _, width, height = rng.choice([size for size in PARTS if size[0] <= most])
-            frames = [frame_of(image, width, height, rng) for _ in range(3)]
+            zoom = rng.choice(ZOOMS) if rng.random() < LARGE else 1.0
+            frames = [frame_of(image, int(width / zoom), int(height / zoom), rng) for _ in range(3)]
             filled = [
                 sum(inside(w[1:5], f) for w in screen["words"]) + 4 * sum(inside(e["box"], f) for e in screen["els"])
                 for f in frames
             ]
             if max(filled) >= 6:
-                return made(image, screen, frames[int(np.argmax(filled))], self.config, rng)
+                return made(image, screen, frames[int(np.argmax(filled))], self.config, rng, zoom)
 
     def text(self, rng: Random) -> Part:
         """A tile that is nothing but text."""
@@ -107,18 +111,23 @@ def frame_of(image: Image.Image, width: int, height: int, rng: Random) -> Frame:
     return x, y, x + width, y + height
 
 
-def made(image: Image.Image, screen: dict[str, Any], frame: Frame, config: NanoConfig, rng: Random) -> Part:
-    """One part of a screen; now and then with its colours turned round."""
+def made(
+    image: Image.Image, screen: dict[str, Any], frame: Frame, config: NanoConfig, rng: Random, zoom: float = 1.0
+) -> Part:
+    """One part of a screen, so many times as large; now and then with its colours turned round."""
     cropped = image.crop(frame)
+    if zoom != 1:
+        size = round(cropped.width * zoom), round(cropped.height * zoom)
+        cropped = cropped.resize(size, Image.Resampling.BICUBIC)
     if rng.random() < 0.08:
         cropped = Image.eval(cropped, lambda v: 255 - v)
     shape = math.ceil(cropped.height / STRIDE), math.ceil(cropped.width / STRIDE)
     # What is cut off at the edge is there to be seen, but nothing is said of it.
     whole = [word for word in screen["words"] if inside(word[1:5], frame)]
     skip = [*screen["skip"], *(word[1:5] for word in screen["words"] if not inside(word[1:5], frame))]
-    runs = [moved(run.box, frame) for run in scenes.runs_of(whole)]
-    elements = [e | {"box": moved(e["box"], frame)} for e in screen["els"] if inside(e["box"], frame)]
-    lines = finder.line_targets(runs, [moved(box, frame) for box in skip], shape)
+    runs = [moved(run.box, frame, zoom) for run in scenes.runs_of(whole)]
+    elements = [e | {"box": moved(e["box"], frame, zoom)} for e in screen["els"] if inside(e["box"], frame)]
+    lines = finder.line_targets(runs, [moved(box, frame, zoom) for box in skip], shape)
     return Part(prepare(cropped, config.image), lines, finder.element_targets(elements, shape))
 
 
@@ -126,5 +135,6 @@ def inside(box: Any, frame: Frame) -> bool:
     return bool(box[0] >= frame[0] - 1 and box[1] >= frame[1] - 1 and box[2] <= frame[2] + 1 and box[3] <= frame[3] + 1)
 
 
-def moved(box: Any, frame: Frame) -> list[float]:
-    return [box[0] - frame[0], box[1] - frame[1], box[2] - frame[0], box[3] - frame[1]]
+def moved(box: Any, frame: Frame, zoom: float) -> list[float]:
+    """A box of the screen in the pixels of a part."""
+    return [zoom * (v - start) for v, start in zip(box, frame[:2] * 2, strict=True)]

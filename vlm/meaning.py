@@ -9,6 +9,7 @@ to the pieces that frequent words of Latin-script languages need. Knows nothing 
 
 import argparse
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,8 @@ from torch import Tensor
 WIDTH, LAYERS, HEADS = 384, 6, 12
 WEIGHTS, VOCABULARY = Path(__file__).with_name("meaning.safetensors"), Path(__file__).with_name("meaning.json")
 MAX_PIECES = 64
+TOGETHER = 16
+"""Texts in one pass: those of about the same length, since all are padded to the longest."""
 
 
 class Meanings(NamedTuple):
@@ -58,8 +61,20 @@ class MeaningEncoder:
 
     @torch.no_grad()
     def encode(self, texts: list[str]) -> Meanings:
+        """What texts mean; those that come twice are worked out once."""
+        once = sorted(set(texts), key=len)
+        parts: list[Meanings] = []
         with torch.autocast("cpu", enabled=False):  # for every shape that it has not met bfloat16 needs new kernels
-            return self._encode(texts)
+            for start in range(0, len(once), TOGETHER):
+                parts.append(self._encode(once[start : start + TOGETHER]))
+        return _joined(parts, [once.index(text) for text in texts])
+
+    def learned(self, texts: list[str]) -> Tensor:
+        """(N, 384) of unit length, with gradients."""
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        parts = [order[start : start + TOGETHER] for start in range(0, len(order), TOGETHER)]
+        whole = torch.cat([self._encode([texts[i] for i in part]).whole for part in parts])
+        return whole[torch.tensor(order).argsort()]
 
     def _encode(self, texts: list[str]) -> Meanings:
         rows = self.tokenizer.encode_batch(texts)
@@ -82,6 +97,16 @@ class MeaningEncoder:
         share = there[..., None].float()
         whole = F.normalize((x * share).sum(1) / share.sum(1), dim=-1)
         return Meanings(whole, x, [row.offsets for row in rows])
+
+
+def _joined(parts: list[Meanings], order: list[int]) -> Meanings:
+    """Passes as one, with the texts in another order."""
+    if not parts:
+        return Meanings(torch.zeros(0, WIDTH), torch.zeros(0, 0, WIDTH), [])
+    longest = max(part.pieces.shape[1] for part in parts)
+    pieces = torch.cat([F.pad(part.pieces, (0, 0, 0, longest - part.pieces.shape[1])) for part in parts])
+    spans = [row for part in parts for row in part.spans]
+    return Meanings(torch.cat([part.whole for part in parts])[order], pieces[order], [spans[i] for i in order])
 
 
 @cache
@@ -133,6 +158,19 @@ def _pieces(source: Path) -> tuple[list[str], list[int]]:
     return [vocabulary[i] for i in kept], kept
 
 
+def write(weights: Mapping[str, Tensor], file: Path) -> None:
+    """Matrices as int8 with a scale per row, the rest in float16."""
+    out: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        if value.ndim == 2:
+            scale = value.abs().amax(1).clamp(min=1e-8) / 127
+            out[name], out[name + ".scale"] = (value / scale[:, None]).round().to(torch.int8), scale
+        else:
+            out[name] = value.half()
+    about = {"source": "all-MiniLM-L6-v2", "licence": "Apache-2.0", "format": "1"}
+    save_file(out, file, metadata=about)
+
+
 def build(source: Path) -> None:
     """Writes our two files from a folder with the published model's safetensors, tokenizer.json and vocab.txt."""
     pieces, kept = _pieces(source)
@@ -147,7 +185,7 @@ def build(source: Path) -> None:
             described["post_processor"][part][1] = pieces.index(described["post_processor"][part][0])
     described["truncation"] = described["padding"] = None
     VOCABULARY.write_text(json.dumps(described, ensure_ascii=False, separators=(",", ":")))
-    out: dict[str, Tensor] = {}
+    taken: dict[str, Tensor] = {}
     with safe_open(source / "model.safetensors", "pt") as file:
         for name in file.keys():  # noqa: SIM118 -- not a dict
             value = file.get_tensor(name)
@@ -157,12 +195,8 @@ def build(source: Path) -> None:
                 value = value[kept]
             if "position_embeddings" in name:
                 value = value[:MAX_PIECES]
-            if value.ndim == 2:
-                scale = value.abs().amax(1).clamp(min=1e-8) / 127
-                out[name], out[name + ".scale"] = (value / scale[:, None]).round().to(torch.int8), scale
-            else:
-                out[name] = value.half()
-    save_file(out, WEIGHTS, metadata={"source": "all-MiniLM-L6-v2", "licence": "Apache-2.0", "format": "1"})
+            taken[name] = value
+    write(taken, WEIGHTS)
     print(f"{len(pieces)} word pieces, {WEIGHTS.stat().st_size / 1e6:.1f} MB")
 
 

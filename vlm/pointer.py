@@ -21,6 +21,8 @@ from deixis.vlm.decoder import Asked, Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
 from deixis.vlm.places import Place, in_order, namesakes, one_place, place_at, places_of, says_so
+from deixis.vlm.runs import Runs, runs_of
+from deixis.vlm.settled import settled
 from deixis.vlm.things import Sighted, Things, gathered
 
 CANDIDATES = 4
@@ -72,7 +74,7 @@ class Kept(NamedTuple):
     key: str
     things: Things
     screen: Screen
-    runs: spans.Runs
+    runs: Runs
 
 
 class NanoPointer:
@@ -155,7 +157,7 @@ class NanoPointer:
         """What questions see of things; key: the picture's, empty for what is no picture."""
         # The decoder stays in float32: every screen has another shape, and bfloat16 needs new kernels for each.
         with torch.inference_mode():
-            return Kept(key, things, self.model.decoder.screen(questions.tokens_of(things)), spans.runs_of(things))
+            return Kept(key, things, self.model.decoder.screen(questions.tokens_of(things)), runs_of(things))
 
     def _places(self, kept: Kept, targets: Sequence[str]) -> list[list[Place]]:
         """For every target where it may be, the likeliest first, with the probability that a click there hits."""
@@ -224,7 +226,7 @@ class NanoPointer:
             plain = spans.plain(question, kept.runs)
             fields = labelled.seen(kept.things, things[row])
             field = labelled.asks_for_field(question)
-            elements, written, sure = spans.settled(like, kept.runs, kept.things, fields, words[row], plain, field)
+            elements, written, sure = settled(like, kept.runs, kept.things, fields, words[row], plain, field)
             places = places_of(kept.things, elements, written)
             found.append(Answered(question, places, like, sure, float(answers.absent[row])))
         return asked, found

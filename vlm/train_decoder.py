@@ -32,7 +32,9 @@ from deixis.vlm.train_symbols import Drawings, load
 
 QUESTIONS = 44
 """About one screen."""
-RELABELLED, TWINS, REDRAWN, MISREAD = 8, 5, 8, 0.02
+KINDS = 3
+"""Of them, those that say of what kind a thing is and nothing else."""
+RELABELLED, TWINS, REDRAWN, MISREAD = 10, 5, 8, 0.02
 """Labels, labels that come to hold others, and drawings that are changed on a screen at most, and the share of words that are read wrongly on purpose."""
 POOL = 150
 """Examples that come again once more, on average."""
@@ -103,7 +105,16 @@ def wordings(held_out: bool) -> list[Wording]:
     """Those that are trained on, or those that confidences are fitted to."""
     file = Path(__file__).with_name("wordings.jsonl")
     known = [Wording(**json.loads(line)) for line in file.read_text().splitlines()]
-    return [w for w in known if w.role != "icon" and (zlib.crc32(w.label.encode()) % HELD_OUT == 0) == held_out]
+    return [w for w in known if (zlib.crc32(w.label.encode()) % HELD_OUT == 0) == held_out]
+
+
+def sayings(known: Sequence[Wording]) -> dict[str, list[str]]:
+    """What people say, by folded label: also for drawings that are called so."""
+    found: dict[str, list[str]] = {}
+    for wording in known:
+        if wording.role in {"icon", "button", "link"}:
+            found.setdefault(fold(wording.label), []).extend(wording.words)
+    return found
 
 
 class Sheet:
@@ -200,8 +211,8 @@ class Sheet:
             self.words[inside[0]] = [label, *run.box, []]
         self.words = [word for word in self.words if word is not None]
 
-    def redraw(self, drawings: Drawings, vectors: Tensor, count: int, rng: Random) -> None:
-        """Puts other drawings in the place of some, and renames what carries them."""
+    def redraw(self, drawings: Drawings, vectors: Tensor, frequent: Sequence[int], count: int, rng: Random) -> None:
+        """Puts other drawings in the place of some, every other one of those that people speak of, and renames what carries them."""
         places = [i for i, row in enumerate(self.drawn) if row.any()]
         boxes = np.array([element["box"] for element in self.els]).reshape(-1, 4)
         taken: set[str] = set()
@@ -214,7 +225,7 @@ class Sheet:
                 element, ("text", "label")
             ):
                 continue
-            number = rng.randrange(len(drawings.names))
+            number = rng.choice(frequent) if frequent and rng.random() < 0.5 else rng.randrange(len(drawings.names))
             names = [drawings.bank[name] for name in drawings.names[number]]
             if taken & set(names):
                 continue
@@ -304,7 +315,12 @@ class Examples(IterableDataset[list[Example]]):
         self.source, self.config, self.seed, self.size = source, config, seed, size
         self.files = sorted(source.things.glob("*.pt"))
         self.elsewhere: list[str] = ["Quarterly statistics"]
-        self.wordings = wordings(held_out=False)
+        known = wordings(held_out=False)
+        self.wordings, self.sayings = [w for w in known if w.role != "icon"], sayings(known)
+        drawn = source.drawings.names if source.drawings else []
+        bank = source.drawings.bank if source.drawings else []
+        self.frequent = [i for i, names in enumerate(drawn) if any(fold(bank[name]) in self.sayings for name in names)]
+        """Drawings of what people have words for."""
 
     def __iter__(self) -> Iterator[list[Example]]:
         info = torch.utils.data.get_worker_info()
@@ -332,7 +348,7 @@ class Examples(IterableDataset[list[Example]]):
         if rng.random() < 0.6:
             sheet.twins(sheet.scene(), TWINS, rng)
         if self.source.drawings is not None and self.source.vectors is not None and rng.random() < 0.8:
-            sheet.redraw(self.source.drawings, self.source.vectors, REDRAWN, rng)
+            sheet.redraw(self.source.drawings, self.source.vectors, self.frequent, REDRAWN, rng)
         scene = sheet.scene()
         sheet.misread(MISREAD, rng)
         things = sheet.things()
@@ -344,12 +360,13 @@ class Examples(IterableDataset[list[Example]]):
     def asks(self, scene: scenes.Scene, rng: Random) -> list[ask.Ask]:
         """Questions of all kinds about a screen."""
         chosen = ask.balanced(scene, QUESTIONS * 2 // 3, rng)
-        asks = [q for e in chosen if (q := ask.about(e, scene, rng, self.source.synonyms))]
+        asks = [q for e in chosen if (q := ask.about(e, scene, rng, self.source.synonyms, self.sayings))]
         asks += [q for _ in range(QUESTIONS // 9) if (q := ask.value(scene, rng))]
         asks += [q for _ in range(QUESTIONS // 9) if (q := ask.written(scene, rng))]
+        asks += [q for _ in range(KINDS) if (q := ask.by_kind(scene, rng))]
         asks += [q for _ in range(QUESTIONS // 6) if (q := ask.absent(scene, self.elsewhere, rng))]
         gone = [w for w in rng.sample(self.wordings, 3) if fold(w.label) not in scene.groups]
-        asks += [ask.Ask(rng.choice(w.words), (), "absent", True) for w in gone[:1]]
+        asks += [ask.Ask(rng.choice(w.words), (), "absent", True) for w in gone[:2]]
         self.elsewhere = (self.elsewhere + [name for e in scene.elements[:3] for name in scenes.names_of(e)])[-3000:]
         return asks
 
