@@ -12,8 +12,10 @@ from difflib import get_close_matches
 from deixis.agent.grammar_blocks import each_row, gathered
 from deixis.agent.looks import LOOKS
 from deixis.agent.manners import leaning, plainly, together
+from deixis.agent.page_verbs import LAST, PAGE
+from deixis.agent.page_verbs import VERBS as PAGE_SHAPES
 from deixis.agent.program import Clause
-from deixis.agent.quoted import Held
+from deixis.agent.quoted import HOLE, Held
 from deixis.agent.verbs import DEEDS
 from deixis.browser.errors import UsageError
 
@@ -32,6 +34,12 @@ _STRONG = re.compile(
     re.I,
 )
 _WEAK = re.compile(rf"\s*(?:,\s*(?:and\s+)?|\s+and\s+)(?={POLITE}(?:{_STARTS})\b)", re.I)
+_PAGE = re.compile(
+    rf"\s*(?:,\s*(?:and\s+)?|\s+and\s+)(?={POLITE}(?:{PAGE})\s+(?:(?:the|an?|my|your|his|her|their|its?|them|this|that|all|both|each|me)\b|[{HOLE}@#\d]))",
+    re.I,
+)
+"""Before a verb of the page's own: a button may be called "Save and continue", so it counts with an object only."""
+_ENDING = re.compile(rf"(?P<first>.+?)\s*(?:,|,?\s+and)\s+(?P<last>{POLITE}{LAST})$", re.I | re.S)
 _LISTS = re.compile(
     rf"{POLITE}(?:type|enter|write|input|put|fill|set|change|check|tick|enable|turn on|uncheck|untick|disable|turn off|select|choose|pick|upload|attach|log|sign|search)\b",
     re.I,
@@ -48,13 +56,25 @@ def clauses(text: str, variables: Mapping[str, str]) -> list[Clause]:
     spaced = re.sub(r"[^\S\n]+", " ", re.sub(r"\s*\n\s*", "\n", held.text))
     lines = "\n".join(_BULLET.sub("", line) for line in spaced.split("\n"))
     joined = together(re.sub(r"(?<=,)\s*\n\s*|(?<=\band)\s*\n\s*", " ", lines))
-    pieces = [part.strip(" ,") for strong in _STRONG.split(joined) for part in _WEAK.split(strong)]
+    pieces = [
+        part.strip(" ,")
+        for strong in _STRONG.split(joined)
+        for weak in _WEAK.split(strong)
+        for part in _PAGE.split(weak)
+    ]
+    pieces = [part for piece in pieces for part in _ended(piece)]
     pieces = [part for piece in pieces for part in ([piece] if _LISTS.match(piece) else re.split(r",(?=\s|$)", piece))]
     kept = leaning([piece.strip(" ,") for piece in pieces if piece.strip(" ,")])
     found = gathered(kept, lambda piece: _clause(piece.strip(" ,"), held), held)
     if not found:
         raise UsageError("the task is empty: say what to do, for example: click 'Save'")
     return found
+
+
+def _ended(piece: str) -> list[str]:
+    """What is said of fields, and what is done in the end: `type Bob into Name and save`."""
+    ending = _ENDING.match(piece) if _LISTS.match(piece) else None
+    return [ending["first"], ending["last"]] if ending else [piece]
 
 
 def _clause(piece: str, held: Held) -> Clause:
@@ -64,7 +84,7 @@ def _clause(piece: str, held: Held) -> Clause:
     if said and re.search(r"\b(?:can|could) you\b", said[0], re.I):
         bare = bare.rstrip(" ?")
     bare = plainly(bare)
-    for pattern, meaning in LOOKS + DEEDS:
+    for pattern, meaning in LOOKS + DEEDS + PAGE_SHAPES:
         if match := pattern.match(bare):
             try:
                 return Clause(shown, tuple(meaning(match, held)))

@@ -97,6 +97,29 @@ def at(action: BrowserAction, field: str, point: Point) -> BrowserAction:
     return action.model_copy(update={field: point})
 
 
+STATES = {
+    "on": True,
+    "yes": True,
+    "true": True,
+    "checked": True,
+    "off": False,
+    "no": False,
+    "false": False,
+    "unchecked": False,
+}
+"""What somebody may set a box or a switch to."""
+
+
+def fitting(action: BrowserAction, hit: Hit | None) -> BrowserAction:
+    """The action as what lies there takes it: what was to be set may be a list to choose from, or a box to tick."""
+    if not isinstance(action, Type) or hit is None or action.target is None or "<secret:" in action.text:
+        return action
+    state = STATES.get(action.text.strip().lower())
+    if hit.tag == "select":
+        return Select(target=action.target, option=action.text)
+    return Check(target=action.target, checked=state) if hit.checked is not None and state is not None else action
+
+
 NAMED = Check | Select | Type | Upload
 """Actions on a field, a box or a list: the gate lets nothing else pass."""
 

@@ -133,6 +133,16 @@ def _wait_for(m: re.Match[str], held: Held) -> list[Action]:
 # looking
 
 
+@LOOKS.add(r"(?:how much (?:is|are|does|do) (?P<a>.+?)(?: costs?)?|what (?:does|do) (?P<b>.+) costs?)\??")
+def _read_price(m: re.Match[str], held: Held) -> list[Action]:
+    return [Read(question=f"the price of {needed(m['a'] or m['b'], held, 'of what')}")]
+
+
+@LOOKS.add(r"how many (?P<what>.+?)(?: (?:are|is) (?:there|left|shown))?\??")
+def _read_number(m: re.Match[str], held: Held) -> list[Action]:
+    return [Read(question=f"the number of {needed(m['what'], held, 'of what')}")]
+
+
 @LOOKS.add(
     r"(?:extract|read|get|scrape) (?:the |all )?(?:rows|table|list)(?: of)? (?P<what>.+?)(?: (?:as|into) (?P<name>[\w-]+))?"
 )

@@ -256,6 +256,7 @@ class Loop:
         change, hit, refused, late = None, None, None, False
         for last in (False, True):
             (hit, refused), late = await self._gated(action, point, done), False
+            action = ground.fitting(action, hit)
             if refused is not None:
                 break
             try:
@@ -279,7 +280,7 @@ class Loop:
         start = perf_counter()
         hit = await self.browser.hit(point)
         done.seconds["gating"] += perf_counter() - start
-        return hit, ground.refusal(action, hit)
+        return hit, ground.refusal(ground.fitting(action, hit), hit)
 
     async def _aimed(
         self, action: BrowserAction, aimed: BrowserAction, hit: Hit | None, guess: ground.Guess, done: Done

@@ -28,7 +28,7 @@ _DONE = re.compile(r",? (?:when|once|after|as soon as) (?:you(?:'re| are| have)?
 _PURPOSE = re.compile(
     r"(?P<act>(?:click|press|tap|hit|push)\b.+?) (?:in order )?to \w+ (?:it|them|this|that)\b.*$", re.I
 )
-_VERB = r"(?:click|press|tap|hit|push|select|choose|pick|open|check|tick|type|enter|read)\b"
+_VERB = r"\b(?:click|press|tap|hit|push|select|choose|pick|open|check|tick|type|enter|read)\b"
 _FIND_AND = re.compile(
     rf"(?:(?:scroll|switch|navigate|browse|look|go|expand)\b[^.;\n]*?,? to )?\b(?:find|locate) and (?={_VERB})|\bgo ahead and (?=\w)",
     re.I,
@@ -37,9 +37,18 @@ _FOR = re.compile(
     r"for (?:the )?(?!(?:each|every|all|any|example|now)\b)(?:user|person|customer|product|item|row|order|article|post|contact|account|entry)? ?(?P<who>.+)$",
     re.I,
 )
-_FIND = re.compile(r"(?:find|locate|look for) (?P<thing>.+)$", re.I)
+_FIND = re.compile(
+    r"(?:find|locate|look for|scroll (?:down |up )?(?:to|until(?: you (?:see|find))?)) (?P<thing>.+)$", re.I
+)
+_WHERE = re.compile(
+    rf"(?P<way>in|into|inside|within|on|under|from|using) (?P<where>(?:the|my|your|this|that) [^,]+?|(?!(?:the|my|your|this|that)\b)[^,]+?),? (?P<act>{_VERB}|write\b|put\b|search\b)(?P<rest>.*)$",
+    re.I | re.S,
+)
+_LEAD = re.compile(r"(?:in|into|inside|within|on|under|from|using) \S", re.I)
+ITEMS = "e-?mail|message|mail|order|row|entry|record|user|person|customer|contact|product|item|article|post|comment|ticket|issue|task|file|document|invoice|booking"
+"""What the rows of lists are."""
 _ITEM = re.compile(
-    r"(?:the |an? )?(?:\w+ )?(?:e-?mail|message|mail|order|row|entry|record|user|person|customer|contact|product|item|article|post|comment|ticket|issue|task|file|document|invoice|booking)s? (?:by|from|of|for|named|called|titled|with the (?:name|title)) (?P<name>.+)$",
+    rf"(?:the |an? )?(?:\w+ )?(?:{ITEMS})s? (?:by|from|of|for|named|called|titled|with the (?:name|title)) (?P<name>.+)$",
     re.I,
 )
 _ACTS = re.compile(rf"(?!type|enter)(?:{_VERB}|uncheck|untick)", re.I)
@@ -64,7 +73,18 @@ def plainly(piece: str) -> str:
         return f"{verb} {rest}" if alone else f"{verb} {rest} {way} {use['tool']}"
     if purpose := _PURPOSE.match(piece):
         return purpose["act"]
+    if where := _WHERE.match(piece):
+        return _there(where["way"].lower(), where["where"], where["act"].lower(), where["rest"].strip())
     return piece
+
+
+def _there(way: str, where: str, act: str, rest: str) -> str:
+    """`in the From field, enter Berlin` with the place where the verbs look for it."""
+    if act in {"type", "enter", "write", "put"}:
+        return f"{act} {rest} into {where}"
+    if act in {"select", "choose", "pick"}:
+        return f"{act} {rest} from {where}"
+    return f"{act} {rest}" if way == "using" else f"{act} {rest} {way} {where}"
 
 
 def leaning(pieces: list[str]) -> list[str]:
@@ -74,7 +94,9 @@ def leaning(pieces: list[str]) -> list[str]:
         before = said[-1] if said else ""
         acts = _ACTS.match(piece)
         whose, found = _FOR.match(before), _FIND.match(before)
-        if acts and whose:
+        if _LEAD.match(before) and re.match(rf"{_VERB}|(?:write|put)\b", piece, re.I):
+            said[-1] = f"{before}, {piece}"
+        elif acts and whose:
             said[-1] = f"{piece} for {whose['who']}"
         elif acts and found and (one := _referring(piece, found["thing"])):
             said[-1] = one

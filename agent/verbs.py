@@ -54,7 +54,7 @@ def _log_out(m: re.Match[str], held: Held) -> list[Action]:
 
 
 @DEEDS.add(
-    r"(?:log|sign)[ -]?in(?: ?to .+?)?(?: (?:as|with|using) (?:the )?(?:user ?(?:name)? )?(?P<user>.+?)(?:(?:,|,? (?:with|and|using)(?: the)?) password (?P<password>.*))?)?"
+    r"(?:log|sign)[ -]?in(?: ?to .+?)?(?: (?:as|with|using) (?:the |my )?(?:(?:user ?(?:name)?|e-?mail(?: address)?|login|account) )?(?P<user>.+?)(?:(?:(?:,|,? (?:with|and|using)(?: the| my)?) password | ?/ ?)(?P<password>.*))?)?"
 )
 def _log_in(m: re.Match[str], held: Held) -> list[Action]:
     if m["user"] is None:
@@ -86,6 +86,11 @@ def _close_tab(m: re.Match[str], held: Held) -> list[Action]:
 @DEEDS.add(r"open (?:a )?new tab")
 def _new_tab(m: re.Match[str], held: Held) -> list[Action]:
     return [NewTab()]
+
+
+@DEEDS.add(r"(?:turn|switch) (?P<what>(?!(?:on|off|to)\b).+) (?P<how>on|off)")
+def _turn(m: re.Match[str], held: Held) -> list[Action]:
+    return [Check(target=needed(m["what"], held, "what to switch"), checked=m["how"].lower() == "on")]
 
 
 @DEEDS.add(r"switch (?:to )?(?P<what>.*)")
@@ -209,6 +214,8 @@ def _focus(m: re.Match[str], held: Held) -> list[Action]:
 def _type(m: re.Match[str], held: Held) -> list[Action]:
     """`V into F and V2 into F2`, or only `V`, which goes where the focus is."""
     rest = m["rest"].strip()
+    if not rest and m[0].lower() == "enter":
+        return [Press(keys="Enter")]
     if not rest:
         raise ValueError("the text to type is missing")
     rest, submit = re.subn(r"(?:,| and)? (?:and )?submit(?: it)?$", "", rest)
@@ -245,6 +252,14 @@ def _typed(part: str, held: Held) -> list[Action]:
 @DEEDS.add(r"(?:fill(?: (?:in|out)\b)?|set|change)\s*(?P<rest>.*)")
 def _fill(m: re.Match[str], held: Held) -> list[Action]:
     rest = m["rest"].strip()
+    form = re.match(
+        r"(?:(?:in|out) )?(?:the |this )?(?:[\w-]+ )?form(?: with|:| using| as follows:?)? (?P<pairs>.+)$",
+        rest,
+        re.I | re.S,
+    )
+    if form and (values := _form_values(form["pairs"], held)):
+        return values
+    rest = re.sub(r"^(.+?) from [^,]+? (?=to )", r"\1 ", rest)
     pairs = re.split(r"\s*(?:,(?: and)?|\band\b)\s+(?=[^,]*?(?: (?:with|to|as) |: ?))", rest)
     actions: list[Action] = []
     for pair in pairs:
@@ -255,8 +270,25 @@ def _fill(m: re.Match[str], held: Held) -> list[Action]:
                 if pair
                 else "the field is missing"
             )
-        actions.append(Type(text=held.back(split["value"]), target=needed(split["field"], held, "the field")))
+        field = re.sub(r"^(?:its|their|his|her) ", "the ", split["field"], flags=re.I)
+        actions.append(Type(text=held.back(split["value"]), target=needed(field, held, "the field")))
     return actions
+
+
+def _form_values(pairs: str, held: Held) -> list[Action]:
+    """`name Ada, email a@b.c and message 'Hi'`; empty when a piece is no name with a value."""
+    found: list[Action] = []
+    for piece in many(pairs):
+        one = re.fullmatch(rf"(?:the |an? |my )?(?P<name>{WHO}) (?P<value>.+)", piece, re.I | re.S)
+        one = one or re.fullmatch(
+            rf"(?:the |an? |my )?(?P<name>[^{HOLE}]+?)(?:\s*[:=]\s*| (?:is|to|as|with) | )(?P<value>{VALUE}|\S+)",
+            piece,
+            re.I | re.S,
+        )
+        if one is None:
+            return []
+        found.append(Type(text=held.back(one["value"]), target=held.back(one["name"])))
+    return found
 
 
 @DEEDS.add(r"(?:clear|empty)\s*(?P<what>.*)")
@@ -268,6 +300,8 @@ def _clear(m: re.Match[str], held: Held) -> list[Action]:
     r"search(?: (?:for )?(?P<what>.+?)(?: (?:in|on|using|with) (?P<where>(?:the )?.*(?:field|box|bar|input)))?)?"
 )
 def _search(m: re.Match[str], held: Held) -> list[Action]:
+    if m["what"] is None:
+        return [Click(target="search")]
     return [
         Type(
             text=needed(m["what"], held, "what to search for"),
@@ -277,10 +311,16 @@ def _search(m: re.Match[str], held: Held) -> list[Action]:
     ]
 
 
+@DEEDS.add(r"check[ -]?out(?: now)?")
+def _check_out(m: re.Match[str], held: Held) -> list[Action]:
+    return [Click(target="check out")]
+
+
 @DEEDS.add(r"(?:check|tick|enable|turn on|switch on)\s*(?P<what>.*)")
 def _check(m: re.Match[str], held: Held) -> list[Action]:
     needed(m["what"], held, "what to check")
-    return [Check(target=held.back(part)) for part in many(m["what"])]
+    one = re.fullmatch(r"the [^,]+ and [^,]+ (?:box|checkbox|option|switch|toggle)", m["what"], re.I)
+    return [Check(target=held.back(part)) for part in ([m["what"]] if one else many(m["what"]))]
 
 
 @DEEDS.add(r"(?:uncheck|untick|disable|turn off|switch off)\s*(?P<what>.*)")
@@ -315,7 +355,7 @@ def _chosen(part: str, held: Held) -> Action:
     return Select(target=field, option=option)
 
 
-@DEEDS.add(r"(?:upload|attach)\s*(?P<files>.+?)(?: (?:to|into|in|at|under) (?P<where>.+))?")
+@DEEDS.add(r"(?:upload|attach)\s*(?P<files>.+?)(?: (?:to|into|in|at|under|as) (?P<where>.+))?")
 def _upload(m: re.Match[str], held: Held) -> list[Action]:
     return [
         Upload(

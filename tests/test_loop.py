@@ -30,6 +30,7 @@ body,html,style,script{position:static;width:auto;height:auto}</style>
 <button style="left:600px;top:0" onclick="">Dead</button>
 <input style="left:0;top:100px" id=name><input style="left:200px;top:100px" id=pw type=password>
 <input type=checkbox style="left:400px;top:100px" id=box>
+<select style="left:600px;top:100px" id=size><option>Small</option><option>Large</option></select>
 <div style="left:0;top:200px" id=out></div>
 <a style="left:0;top:1500px" href="#" onclick="out.textContent='far'">Far</a></body>"""
 TEXT, SAVE, OFF, DEAD = Point(x=40, y=15), Point(x=250, y=15), Point(x=450, y=15), Point(x=650, y=15)
@@ -66,6 +67,15 @@ async def test_what_the_gate_refuses_leads_to_the_next_best_point(browser_sessio
     refused = [a.refused for a in state.steps[0].attempts]
     assert "reacts to nothing" in (refused[0] or "") and "disabled" in (refused[1] or "") and refused[2] is None
     assert state.steps[0].performed == Click(target=SAVE)
+
+
+async def test_what_is_set_is_typed_chosen_or_ticked_as_it_lies_there(browser_session: Session, tmp_path: Path) -> None:
+    planner = InstructionPlanner.from_text("set Name to Ada, set Size to Large, set Box to on")
+    points = FixedPointer({"Name": NAME, "Size": Point(x=650, y=115), "Box": BOX})
+    outcome, state = await work(browser_session, tmp_path, planner, points)
+    held = "[document.getElementById('name').value, size.value, box.checked]"
+    assert outcome is Outcome.FINISHED and await browser_session.page.evaluate(held) == ["Ada", "Large", True]
+    assert [step.performed.kind for step in state.steps if step.performed] == ["type", "select", "check", "finish"]
 
 
 async def test_a_click_that_changes_nothing_leads_to_a_second_look(browser_session: Session, tmp_path: Path) -> None:
