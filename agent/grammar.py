@@ -1,7 +1,7 @@
 """Plain English to actions: the grammar of the InstructionPlanner, without any language model.
 
-A task is cut into clauses, each clause begins with a verb, each verb has a few shapes (`deixis.agent.verbs` acts,
-`deixis.agent.looks` looks). Quoted text is held back meanwhile (`deixis.agent.quoted`). What is not understood is a
+A task is cut into clauses, each clause begins with a verb, each verb has a few shapes (`verbs`, `field_verbs`
+and `page_verbs` act, `looks` looks). Quoted text is held back meanwhile (`deixis.agent.quoted`). What is not understood is a
 UsageError that names the clause. Knows no screen and no state.
 """
 
@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 
+from deixis.agent.field_verbs import FIELDS
 from deixis.agent.grammar_blocks import each_row, gathered
 from deixis.agent.looks import LOOKS
 from deixis.agent.manners import leaning, plainly, together
@@ -84,7 +85,7 @@ def _clause(piece: str, held: Held) -> Clause:
     if said and re.search(r"\b(?:can|could) you\b", said[0], re.I):
         bare = bare.rstrip(" ?")
     bare = plainly(bare)
-    for pattern, meaning in LOOKS + DEEDS + PAGE_SHAPES:
+    for pattern, meaning in LOOKS + DEEDS + FIELDS + PAGE_SHAPES:
         if match := pattern.match(bare):
             try:
                 return Clause(shown, tuple(meaning(match, held)))

@@ -34,12 +34,12 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import ValidationError
 
+from deixis.agent.field_verbs import SEARCH_FIELD
 from deixis.agent.grammar import clauses
 from deixis.agent.grammar_blocks import expectation, rows_of
 from deixis.agent.looks import FAR, PAGE
 from deixis.agent.program import MOST, Block, Clause
 from deixis.agent.quoted import Held
-from deixis.agent.verbs import SEARCH_FIELD
 from deixis.browser.actions import (
     Action,
     AnswerDialog,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from deixis.agent.quoted import Held
-from deixis.browser.actions import Action
+from deixis.browser.actions import Action, Click
 
 Meaning = Callable[[re.Match[str], Held], list[Action]]
 NUMBERS = {"once": 1, "one": 1, "a": 1, "half a": 0.5, "twice": 2, "two": 2, "thrice": 3, "three": 3, "four": 4}
@@ -45,3 +45,8 @@ def path_of(text: str) -> list[str]:
     """`File > Save as` as its steps; one step where there is no path."""
     steps = [step for step in re.split(r"\s*[>›]\s*", text.strip()) if step]
     return steps or [text]
+
+
+def clicks(words: str, held: Held) -> list[Action]:
+    """A click, or one on each step of `File > Save as`."""
+    return [Click(target=held.back(step)) for step in path_of(words)]

@@ -1,12 +1,12 @@
-"""The verbs that do something: navigation, fields, mouse and keys.
+"""The verbs of navigation, mouse and keys.
 
 Targets keep the user's own words. Knows neither how a task is cut up nor any screen.
 """
 
 import re
 
-from deixis.agent.quoted import END, HOLE, Held
-from deixis.agent.shapes import NUMBERS, Shapes, many, needed, path_of
+from deixis.agent.quoted import HOLE, Held
+from deixis.agent.shapes import NUMBERS, Shapes, clicks, needed
 from deixis.browser.actions import (
     Action,
     AnswerDialog,
@@ -21,14 +21,11 @@ from deixis.browser.actions import (
     NewTab,
     Press,
     Reload,
-    Select,
     SwitchTab,
     Type,
-    Upload,
 )
 
 DEEDS = Shapes()
-SEARCH_FIELD = "the search field"
 NAMES = ["Enter", "Tab", "Escape", "Backspace", "Delete", "Space", "Home", "End", "PageUp", "PageDown", "Insert"]
 KEYS = {name.lower(): name for name in NAMES} | {f"f{n}": f"F{n}" for n in range(1, 13)}
 KEYS |= {"esc": "Escape", "return": "Enter", "del": "Delete", "spacebar": "Space"}
@@ -93,7 +90,7 @@ def _turn(m: re.Match[str], held: Held) -> list[Action]:
     return [Check(target=needed(m["what"], held, "what to switch"), checked=m["how"].lower() == "on")]
 
 
-@DEEDS.add(r"switch (?:to )?(?P<what>.*)")
+@DEEDS.add(r"switch (?!(?:on|off) )(?:to )?(?P<what>.*)")
 def _switch_to(m: re.Match[str], held: Held) -> list[Action]:
     what = needed(m["what"], held, "what to switch to (write: switch to tab 2)")
     tab = re.fullmatch(r"(?:the )?(?:tab (?:number )?(\d{1,3})|(first|second|third|fourth) tab)", what, re.I)
@@ -133,7 +130,7 @@ def _go_to(m: re.Match[str], held: Held) -> list[Action]:
     url = what if WITH_SCHEME.match(what) else None if name else _address(what)
     if m["tab"]:
         return [NewTab(url=url)] if url else [Click(target=what, modifiers=("ControlOrMeta",))]
-    return [Goto(url=url)] if url else _clicks(m["what"], held)
+    return [Goto(url=url)] if url else clicks(m["what"], held)
 
 
 def _address(words: str) -> str | None:
@@ -141,228 +138,6 @@ def _address(words: str) -> str | None:
     if re.fullmatch(r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?(?:[/?]\S*)?", words, re.I):
         return f"http://{words}"
     return f"https://{words}" if re.fullmatch(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:[/?]\S*)?", words, re.I) else None
-
-
-def _clicks(words: str, held: Held) -> list[Action]:
-    """A click, or one on each step of `File > Save as`."""
-    return [Click(target=held.back(step)) for step in path_of(words)]
-
-
-# fields
-
-VALUE = f"{HOLE}\\d+{END}"
-WHO = r"(?:user ?name|user|login|log-?in name|e-?mail(?: address)?|pass(?: ?word|code|phrase)|pin|name|(?:first|last|full) name|phone(?: number)?|date|time)"
-_NAMED = rf"(?:(?:(?:the|my|your|an?|his|her|their) )(?P<a>[^{HOLE},]+?)|(?P<b>{WHO})) (?P<value>{VALUE})"
-_PLAIN = (
-    rf"(?:(?:the|my|your|his|her|their) )?(?P<b>{WHO}) (?P<value>{VALUE}|(?!(?:and|or|into|in|to|as|field)\b)[^\s,]+)"
-)
-_ALL_FIELDS = re.compile(
-    r"(?:the |both |all |these |those |their )*(?:text |input |form |respective |corresponding )*(?:fields?|box(?:es)?|inputs?|textbox(?:es)?|form)",
-    re.I,
-)
-_NO_FIELD = re.compile(
-    r"(?:following )?(?:text|words?|value|string|phrase|number|digits?|letters?|characters?|term|sentence|line|amount of|keywords?|query)",
-    re.I,
-)
-"""What a quoted value is called that says nothing of the field it goes to."""
-
-
-def _by_name(rest: str, held: Held) -> list[Action]:
-    """`the username 'bob' and the password 'x' into the fields`; empty for what is said otherwise."""
-    for one in (_NAMED, _PLAIN):
-        bare = re.sub(r"\?P<\w+>", "?:", one)
-        said = re.match(
-            rf"(?P<pairs>{bare}(?:(?:,(?: and)?| and) {bare})*)(?: (?:into|in|to|on|at) (?P<where>.+))?$",
-            rest,
-            re.I | re.S,
-        )
-        if said is None:
-            continue
-        pairs = [(m.groupdict().get("a") or m["b"], m["value"]) for m in re.finditer(one, said["pairs"], re.I)]
-        where, own = said["where"], [not _NO_FIELD.fullmatch(name) for name, _ in pairs]
-        if (
-            where
-            and not _ALL_FIELDS.fullmatch(where)
-            or len(pairs) == 1
-            and re.match(r"both\b|all\b", where or "", re.I)
-        ):
-            # A field is named, so the noun is a mere word for what is typed: the number '22' into the third box.
-            return _into_each(held.back(pairs[0][1]), held.back(where)) if len(pairs) == 1 else []
-        if not all(own):
-            return [Type(text=held.back(pairs[0][1]), target=where and held.back(where))] if len(pairs) == 1 else []
-        return [Type(text=held.back(value), target=held.back(name)) for name, value in pairs]
-    return []
-
-
-def _into_each(text: str, field: str) -> list[Action]:
-    """Into a field, or into the first and the second of `both fields`."""
-    both = re.match(r"both (?:of )?(?:the )?(?P<what>.+)$", field, re.I)
-    if both is None:
-        return [Type(text=text, target=field)]
-    one = re.sub(r"(?<=box|tch)es$|(?<!s)s$", "", both["what"])
-    return [Type(text=text, target=f"the {number} {one}") for number in ORDINALS[:2]]
-
-
-@DEEDS.add(
-    r"(?:focus(?: (?:on|in|into))?|(?:put|place|set) the (?:cursor|caret|focus) (?:in|into|on|inside)) (?P<what>.+)"
-)
-def _focus(m: re.Match[str], held: Held) -> list[Action]:
-    return [Click(target=needed(m["what"], held, "what to focus"))]
-
-
-@DEEDS.add(r"(?:type|enter|write|input|put)(?: in\b)?\s*(?P<rest>.*)")
-def _type(m: re.Match[str], held: Held) -> list[Action]:
-    """`V into F and V2 into F2`, or only `V`, which goes where the focus is."""
-    rest = m["rest"].strip()
-    if not rest and m[0].lower() == "enter":
-        return [Press(keys="Enter")]
-    if not rest:
-        raise ValueError("the text to type is missing")
-    rest, submit = re.subn(r"(?:,| and)? (?:and )?submit(?: it)?$", "", rest)
-    actions = _by_name(rest, held) or [
-        action for part in _several(rest, r"(?:into|in|to|on|at|as (?:the|my|your))") for action in _typed(part, held)
-    ]
-    return [*actions[:-1], actions[-1].model_copy(update={"submit": bool(submit)})]
-
-
-def _several(text: str, join: str) -> list[str]:
-    """`A into B and C into D` in two; an "and" belongs to the value where what is before it has no field yet."""
-    parts: list[str] = []
-    for piece in re.split(rf"(\s*(?:,(?: and)?|\band\b)\s+(?=[^,]*? {join} ))", text):
-        if len(parts) > 1 and not re.search(rf" {join} ", "".join(parts)):
-            parts = ["".join([*parts, piece])]
-        else:
-            parts.append(piece)
-    return parts[::2]
-
-
-def _typed(part: str, held: Held) -> list[Action]:
-    """`V into F`; where "into" or "as the" is said, an "in", "to", "on" or "at" before it belongs to the value."""
-    ways = (r" into ", r" as (?=(?:the|my|your) )", r" (?:in|to|on|at) ", r" for (?=(?:the|my|your) )")
-    split = next((m for way in ways if (m := re.match(rf"(?P<value>.+?){way}(?P<field>.+)$", part, re.S))), None)
-    if split is None:
-        if re.match(r"(?:into|in) ", part):
-            raise ValueError("the text to type is missing")
-        if re.search(r"\b(?:into|in)\s*$", part):
-            raise ValueError("the field to type into is missing")
-        return [Type(text=held.back(part), target=None)]
-    return _into_each(held.back(split["value"]), needed(split["field"], held, "the field to type into"))
-
-
-@DEEDS.add(r"(?:fill(?: (?:in|out)\b)?|set|change)\s*(?P<rest>.*)")
-def _fill(m: re.Match[str], held: Held) -> list[Action]:
-    rest = m["rest"].strip()
-    form = re.match(
-        r"(?:(?:in|out) )?(?:the |this )?(?:[\w-]+ )?form(?: with|:| using| as follows:?)? (?P<pairs>.+)$",
-        rest,
-        re.I | re.S,
-    )
-    if form and (values := _form_values(form["pairs"], held)):
-        return values
-    rest = re.sub(r"^(.+?) from [^,]+? (?=to )", r"\1 ", rest)
-    pairs = re.split(r"\s*(?:,(?: and)?|\band\b)\s+(?=[^,]*?(?: (?:with|to|as) |: ?))", rest)
-    actions: list[Action] = []
-    for pair in pairs:
-        split = re.match(r"(?P<field>.+?)(?: (?:with|to|as) |: ?|=)(?P<value>.+)$", pair, re.S)
-        if split is None:
-            raise ValueError(
-                f"the value for {held.back(pair)!r} is missing (write: fill FIELD with VALUE)"
-                if pair
-                else "the field is missing"
-            )
-        field = re.sub(r"^(?:its|their|his|her) ", "the ", split["field"], flags=re.I)
-        actions.append(Type(text=held.back(split["value"]), target=needed(field, held, "the field")))
-    return actions
-
-
-def _form_values(pairs: str, held: Held) -> list[Action]:
-    """`name Ada, email a@b.c and message 'Hi'`; empty when a piece is no name with a value."""
-    found: list[Action] = []
-    for piece in many(pairs):
-        one = re.fullmatch(rf"(?:the |an? |my )?(?P<name>{WHO}) (?P<value>.+)", piece, re.I | re.S)
-        one = one or re.fullmatch(
-            rf"(?:the |an? |my )?(?P<name>[^{HOLE}]+?)(?:\s*[:=]\s*| (?:is|to|as|with) | )(?P<value>{VALUE}|\S+)",
-            piece,
-            re.I | re.S,
-        )
-        if one is None:
-            return []
-        found.append(Type(text=held.back(one["value"]), target=held.back(one["name"])))
-    return found
-
-
-@DEEDS.add(r"(?:clear|empty)\s*(?P<what>.*)")
-def _clear(m: re.Match[str], held: Held) -> list[Action]:
-    return [Type(text="", target=needed(m["what"], held, "what to clear"))]
-
-
-@DEEDS.add(
-    r"search(?: (?:for )?(?P<what>.+?)(?: (?:in|on|using|with) (?P<where>(?:the )?.*(?:field|box|bar|input)))?)?"
-)
-def _search(m: re.Match[str], held: Held) -> list[Action]:
-    if m["what"] is None:
-        return [Click(target="search")]
-    return [
-        Type(
-            text=needed(m["what"], held, "what to search for"),
-            target=held.back(m["where"]) if m["where"] else SEARCH_FIELD,
-            submit=True,
-        )
-    ]
-
-
-@DEEDS.add(r"check[ -]?out(?: now)?")
-def _check_out(m: re.Match[str], held: Held) -> list[Action]:
-    return [Click(target="check out")]
-
-
-@DEEDS.add(r"(?:check|tick|enable|turn on|switch on)\s*(?P<what>.*)")
-def _check(m: re.Match[str], held: Held) -> list[Action]:
-    needed(m["what"], held, "what to check")
-    one = re.fullmatch(r"the [^,]+ and [^,]+ (?:box|checkbox|option|switch|toggle)", m["what"], re.I)
-    return [Check(target=held.back(part)) for part in ([m["what"]] if one else many(m["what"]))]
-
-
-@DEEDS.add(r"(?:uncheck|untick|disable|turn off|switch off)\s*(?P<what>.*)")
-def _uncheck(m: re.Match[str], held: Held) -> list[Action]:
-    needed(m["what"], held, "what to uncheck")
-    return [Check(target=held.back(part), checked=False) for part in many(m["what"])]
-
-
-_CHOICE = r"(?:in|from|for|as|under|with|using)"
-_MOVED = re.compile(
-    r".*\b(?:slider|spinner|stepper|spin ?box|range|date ?picker|calendar|time ?picker|colou?r ?(?:picker|field))", re.I
-)
-"""Fields whose value is set rather than chosen from a list."""
-_DATED = re.compile(r"\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{1,4})?|\d{1,2}:\d{2}(?: ?[ap]m)?", re.I)
-
-
-@DEEDS.add(rf"(?:select|choose|pick)\s*(?P<option>.*?)(?: {_CHOICE} (?P<field>.+))?")
-def _select(m: re.Match[str], held: Held) -> list[Action]:
-    if not m["field"]:
-        parts = many(m["option"]) if "," in m["option"] else [m["option"]]
-        return [click for part in parts for click in _clicks(needed(part, held, "what to choose") and part, held)]
-    return [_chosen(part, held) for part in _several(m[0].split(" ", 1)[-1], _CHOICE)]
-
-
-def _chosen(part: str, held: Held) -> Action:
-    split = re.match(rf"(?P<option>.*?) {_CHOICE} (?P<field>.+)$", part, re.S)
-    if split is None:
-        return Click(target=needed(part, held, "what to choose"))
-    option, field = needed(split["option"], held, "what to choose"), needed(split["field"], held, "the list")
-    if _MOVED.match(field) or _DATED.fullmatch(option):
-        return Type(text=option, target=field)
-    return Select(target=field, option=option)
-
-
-@DEEDS.add(r"(?:upload|attach)\s*(?P<files>.+?)(?: (?:to|into|in|at|under|as) (?P<where>.+))?")
-def _upload(m: re.Match[str], held: Held) -> list[Action]:
-    return [
-        Upload(
-            target=held.back(m["where"]) if m["where"] else "the file field",
-            files=tuple(held.back(f) for f in many(m["files"])),
-        )
-    ]
 
 
 # mouse and keys
@@ -446,7 +221,7 @@ def _pressed(verb: str, words: str, held: Held) -> list[Action]:
     """A key when it is one and not quoted, else a click."""
     what = needed(words, held, "what to click")
     key = key_of(what) if verb.lower() in {"press", "hit"} and HOLE not in words else None
-    return [Press(keys=key)] if key else _clicks(words, held)
+    return [Press(keys=key)] if key else clicks(words, held)
 
 
 @DEEDS.add(
