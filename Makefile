@@ -61,6 +61,10 @@ train: install
 	test -f checkpoints/read/done || $(TRAIN) read --screens $(DATA)/screens --fonts $(FONTS) --rate 1.5e-3 --minutes $$(($(HOURS) * 15)) \
 	  --start checkpoints/draw/nano.safetensors --out checkpoints/read --resume
 	touch checkpoints/read/done
+	test -f checkpoints/meaning/done || $(BIN)/python -m deixis.vlm.train_meaning --screens $(DATA)/screens --minutes $$(($(HOURS) * 6)) \
+	  --out checkpoints/meaning/meaning.safetensors --resume
+	test -f checkpoints/meaning/done || cp checkpoints/meaning/meaning.safetensors vlm/meaning.safetensors
+	touch checkpoints/meaning/done
 	test -f checkpoints/relate/done || $(TRAIN) relate --screens $(DATA)/screens --packages $(DATA)/packages --synonyms $(DATA)/synonyms.json \
 	  --rate 1e-3 --minutes $$(($(HOURS) * 15)) --start checkpoints/read/nano.safetensors --out checkpoints/relate --resume
 	touch checkpoints/relate/done

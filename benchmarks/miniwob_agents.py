@@ -155,8 +155,13 @@ def read_goal(shot: Screenshot, pointer: Pointer) -> str:
     return " ".join(text for _, text in sorted(found, key=lambda line: (round(line[0].centre.y / 6), line[0].x0)))
 
 
+MAGNIFIED = 2.0
+"""Times as large as it is, a screen is shown to the embedded model: letters are as high as on other pages then, and so are
+buttons; what is written is read from the picture's own pixels all the same."""
+
+
 class Magnifier:
-    """The embedded model on a screen of tiny letters: shown the picture's own pixels as if they were CSS pixels."""
+    """The embedded model on a screen of tiny letters."""
 
     def __init__(self, pointer: NanoPointer) -> None:
         self._pointer = pointer
@@ -164,26 +169,25 @@ class Magnifier:
 
     def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
         found = self._pointer.point_many(_large(screenshot), targets)
-        return [_shrunk(pointing, screenshot.scale) for pointing in found]
+        return [_shrunk(pointing, MAGNIFIED) for pointing in found]
 
     def read_at(self, screenshot: Screenshot, point: Point, confidence: float = 1.0) -> Reading:
-        large = Point(x=point.x * screenshot.scale, y=point.y * screenshot.scale)
+        large = Point(x=point.x * MAGNIFIED, y=point.y * MAGNIFIED)
         reading = self._pointer.read_at(_large(screenshot), large, confidence)
-        return reading.model_copy(update={"box": _box(reading.box, screenshot.scale) if reading.box else None})
+        return reading.model_copy(update={"box": _box(reading.box, MAGNIFIED) if reading.box else None})
 
     def lines(self, screenshot: Screenshot) -> list[tuple[Box, str]]:
         """Every line of text with its box in CSS pixels."""
         things = self._pointer.look(_large(screenshot)).things
-        scale = screenshot.scale
         boxes = [
             Box(**dict(zip(("x0", "y0", "x1", "y1"), row, strict=True)))
             for row in things.boxes[: things.lines].tolist()
         ]
-        return [(_box(box, scale), text) for box, text in zip(boxes, things.texts, strict=False)]
+        return [(_box(box, MAGNIFIED), text) for box, text in zip(boxes, things.texts, strict=False)]
 
 
 def _large(screenshot: Screenshot) -> Screenshot:
-    width, height = screenshot.image_size
+    width, height = round(screenshot.width * MAGNIFIED), round(screenshot.height * MAGNIFIED)
     return screenshot.model_copy(update={"width": width, "height": height})
 
 
