@@ -13,13 +13,13 @@ import torch
 from rapidfuzz import fuzz
 from torch import Tensor, nn
 
-from deixis.vlm import questions, spelling
+from deixis.vlm import kinds, questions, spelling
 from deixis.vlm.decoder import Asked, Screen
 from deixis.vlm.things import Things, codes_of
 
 SIGNS = (
     "absent", "mass", "next", "like", "written", "ratio", "part", "set", "rarest", "words", "rarest_here", "words_here",
-    "meant_here", "meant", "bare", "length", "counted", "line",
+    "meant_here", "meant", "bare", "length", "counted", "line", "kind",
 )  # fmt: skip
 """What `signs` says, in order."""
 HIDDEN = 12
@@ -66,7 +66,7 @@ def signs(answer: Answer, row: int, asked: Asked, screen: Screen, things: Things
         fuzz.token_set_ratio(letters, text) / 100 if text else 0.0,
         float(anywhere.min()), float(np.average(anywhere, weights=weights)), float(here.min()), float(np.average(here, weights=weights)),
         float(meant[answer.thing]) if there else 0.0, float(meant.max()), float(not text), float(len(words)), float(answer.counted),
-        float(there and answer.thing < things.lines),
+        float(there and answer.thing < things.lines), float(kinds.only_a_kind(answer.question)),
     ]  # fmt: skip
 
 
