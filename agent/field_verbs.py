@@ -16,9 +16,9 @@ BOTH = ("first", "second")
 VALUE = f"{HOLE}\\d+{END}"
 WHO = r"(?:user ?name|user|login|log-?in name|e-?mail(?: address)?|pass(?: ?word|code|phrase)|pin|name|(?:first|last|full) name|phone(?: number)?|date|time)"
 _NAMED = rf"(?:(?:(?:the|my|your|an?|his|her|their) )(?P<a>[^{HOLE},]+?)|(?P<b>{WHO})) (?P<value>{VALUE})"
-_PLAIN = (
-    rf"(?:(?:the|my|your|his|her|their) )?(?P<b>{WHO}) (?P<value>{VALUE}|(?!(?:and|or|into|in|to|as|field)\b)[^\s,]+)"
-)
+_PLAIN = rf"(?:(?:the|my|your|his|her|their) )?(?P<b>{WHO}) (?P<value>{VALUE}|(?!(?:and|or|into|in|to|as|field|box|address|name|number|tag)\b)[^\s,]+)"
+_CREDENTIAL = re.compile(r"user ?name|e-?mail(?: address)?|password", re.I)
+"""What is a field's name even where nothing is in quotes and it comes alone; "date night" may be a text."""
 _ALL_FIELDS = re.compile(
     r"(?:the |both |all |these |those |their )*(?:text |input |form |respective |corresponding )*(?:fields?|box(?:es)?|inputs?|textbox(?:es)?|form)",
     re.I,
@@ -32,29 +32,40 @@ _NO_FIELD = re.compile(
 
 def _by_name(rest: str, held: Held) -> list[Action]:
     """`the username 'bob' and the password 'x' into the fields`; empty for what is said otherwise."""
-    for one in (_NAMED, _PLAIN):
-        bare = re.sub(r"\?P<\w+>", "?:", one)
-        said = re.match(
-            rf"(?P<pairs>{bare}(?:(?:,(?: and)?| and) {bare})*)(?: (?:into|in|to|on|at) (?P<where>.+))?$",
-            rest,
-            re.I | re.S,
-        )
-        if said is None:
-            continue
-        pairs = [(m.groupdict().get("a") or m["b"], m["value"]) for m in re.finditer(one, said["pairs"], re.I)]
-        where, own = said["where"], [not _NO_FIELD.fullmatch(name) for name, _ in pairs]
-        if (
-            where
-            and not _ALL_FIELDS.fullmatch(where)
-            or len(pairs) == 1
-            and re.match(r"both\b|all\b", where or "", re.I)
-        ):
-            # A field is named, so the noun is a mere word for what is typed: the number '22' into the third box.
-            return _into_each(held.back(pairs[0][1]), held.back(where)) if len(pairs) == 1 else []
-        if not all(own):
-            return [Type(text=held.back(pairs[0][1]), target=where and held.back(where))] if len(pairs) == 1 else []
-        return [Type(text=held.back(value), target=held.back(name)) for name, value in pairs]
-    return []
+    return _quoted_by_name(rest, held) or _bare_by_name(rest, held)
+
+
+def _pairs(one: str, rest: str) -> tuple[list[tuple[str, str]], str | None]:
+    """Names with their values, and the field they go to; no pairs where it is not all of that shape."""
+    bare = re.sub(r"\?P<\w+>", "?:", one)
+    whole = rf"(?P<pairs>{bare}(?:(?:,(?: and)?| and) {bare})*)(?: (?:into|in|to|on|at) (?P<where>.+))?$"
+    said = re.match(whole, rest, re.I | re.S)
+    if said is None:
+        return [], None
+    found = re.finditer(one, said["pairs"], re.I)
+    return [(m.groupdict().get("a") or m["b"], m["value"]) for m in found], said["where"]
+
+
+def _quoted_by_name(rest: str, held: Held) -> list[Action]:
+    pairs, where = _pairs(_NAMED, rest)
+    if len(pairs) == 1 and where and not re.fullmatch(rf"(?!(?:both|all)\b){_ALL_FIELDS.pattern}", where, re.I):
+        # A field is named, so the noun is a mere word for what is typed: the number '22' into the third box.
+        return _into_each(held.back(pairs[0][1]), held.back(where))
+    if where and not _ALL_FIELDS.fullmatch(where):
+        return []
+    if len(pairs) == 1 and _NO_FIELD.fullmatch(pairs[0][0]):
+        return [Type(text=held.back(pairs[0][1]), target=where and held.back(where))]
+    if any(_NO_FIELD.fullmatch(name) for name, _ in pairs):
+        return []
+    return [Type(text=held.back(value), target=held.back(name)) for name, value in pairs]
+
+
+def _bare_by_name(rest: str, held: Held) -> list[Action]:
+    """The same without quotes: only where it can hardly be a text, "username bob and password x"."""
+    pairs, where = _pairs(_PLAIN, rest)
+    if (where and not _ALL_FIELDS.fullmatch(where)) or (len(pairs) == 1 and not _CREDENTIAL.fullmatch(pairs[0][0])):
+        return []
+    return [Type(text=held.back(value), target=held.back(name)) for name, value in pairs]
 
 
 def _into_each(text: str, field: str) -> list[Action]:

@@ -51,6 +51,8 @@ _ITEM = re.compile(
     rf"(?:the |an? )?(?:\w+ )?(?:{ITEMS})s? (?:by|from|of|for|named|called|titled|with the (?:name|title)) (?P<name>.+)$",
     re.I,
 )
+_PRESSES = re.compile(r"(?:click|press|tap|hit|push|open|check|tick|read)\b", re.I)
+"""Of these "for whom" tells one of several apart; what is chosen or typed for somebody is something else."""
 _ACTS = re.compile(rf"(?!type|enter)(?:{_VERB}|uncheck|untick)", re.I)
 _IT = re.compile(r"(?P<act>\w+(?: on)?) (?:it|them|that|this(?: one)?|that one)$", re.I)
 _THEIR = re.compile(r"(?P<act>\w+(?: on)?) (?:their|its|his|her) (?P<part>.+)$", re.I)
@@ -96,7 +98,7 @@ def leaning(pieces: list[str]) -> list[str]:
         whose, found = _FOR.match(before), _FIND.match(before)
         if _LEAD.match(before) and re.match(rf"{_VERB}|(?:write|put)\b", piece, re.I):
             said[-1] = f"{before}, {piece}"
-        elif acts and whose:
+        elif whose and _PRESSES.match(piece):
             said[-1] = f"{piece} for {whose['who']}"
         elif acts and found and (one := _referring(piece, found["thing"])):
             said[-1] = one
