@@ -6,6 +6,8 @@ order of Alice and open it`. Works on pieces whose quotes are held back. Knows n
 
 import re
 
+from deixis.agent.quoted import HOLE
+
 GERUNDS = {
     "clicking on": "click",
     "hitting": "hit",
@@ -25,6 +27,7 @@ _USE = re.compile(
     re.I | re.S,
 )
 _DONE = re.compile(r",? (?:when|once|after|as soon as) (?:you(?:'re| are| have)? )?(?:done|finished|ready)$", re.I)
+_WRITES = re.compile(r"(?:type|enter|write|input|put|fill|search)\b", re.I)
 _PURPOSE = re.compile(
     r"(?P<act>(?:click|press|tap|hit|push)\b.+?) (?:in order )?to \w+ (?:it|them|this|that)\b.*$", re.I
 )
@@ -65,7 +68,8 @@ def together(text: str) -> str:
 
 def plainly(piece: str) -> str:
     """One piece, polite words gone, as the verbs know it."""
-    piece = _DONE.sub("", piece)
+    if HOLE in piece or not _WRITES.match(piece):  # what is typed without quotes stays as it is
+        piece = _DONE.sub("", piece)
     if by := _BY.match(piece):
         return f"{GERUNDS[by['how'].lower()]} {by['rest']}"
     if use := _USE.match(piece):

@@ -134,6 +134,8 @@ CASES: list[tuple[str, list[Action]]] = [
      [Type(text="ada", target="username"), Type(text="p, q", target="password"), Click(target="login")]),
     ("enter username ada and password x, then click Go", [Type(text="ada", target="username"), Type(text="x", target="password"), Click(target="Go")]),
     ("type date night into Title, type user guide into Search", [Type(text="date night", target="Title"), Type(text="user guide", target="Search")]),
+    ("type call me when ready, type 'call me' into Note when done", [Type(text="call me when ready"), Type(text="call me", target="Note")]),
+    ("for 2 adults, click Economy", [Click(target="Economy for 2 adults")]),
     ("type name tag, type email address", [Type(text="name tag"), Type(text="email address")]),
     ("enter email a@b.c", [Type(text="a@b.c", target="email")]),
     ("type the number '22' into the third box", [Type(text="22", target="the third box")]),
@@ -215,6 +217,7 @@ def test_english(text: str, actions: list[Action]) -> None:
         ("frob Bob", ["'frob' is no verb I know; begin with"]),
         ("reply to the first message with 'Thanks'", ["it needs something typed"]),
         ("create a group named Editors", ["it needs something typed"]),
+        ("for 2 adults, select Economy", ["for 2 adults"]),
     ],
 )
 def test_what_is_not_understood_is_named(text: str, words: list[str]) -> None:
