@@ -67,7 +67,8 @@ class MeaningEncoder:
         with torch.autocast("cpu", enabled=False):  # for every shape that it has not met bfloat16 needs new kernels
             for start in range(0, len(once), TOGETHER):
                 parts.append(self._encode(once[start : start + TOGETHER]))
-        return _joined(parts, [once.index(text) for text in texts])
+        place = {text: number for number, text in enumerate(once)}
+        return _joined(parts, [place[text] for text in texts])
 
     def learned(self, texts: list[str]) -> Tensor:
         """(N, 384) of unit length, with gradients."""
