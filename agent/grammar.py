@@ -35,6 +35,8 @@ _STRONG = re.compile(
     re.I,
 )
 _WEAK = re.compile(rf"\s*(?:,\s*(?:and\s+)?|\s+and\s+)(?={POLITE}(?:{_STARTS})\b)", re.I)
+_LEADING = re.compile(rf",\s*(?:and\s+)?(?=(?:for|in|on|under|from) [^,;\n]+,\s*{POLITE}(?:{_STARTS})\b)", re.I)
+"""Before a place that is said first: "..., for the red kettle, click Add"."""
 _PAGE = re.compile(
     rf"\s*(?:,\s*(?:and\s+)?|\s+and\s+)(?={POLITE}(?:{PAGE})\s+(?:(?:the|an?|my|your|his|her|their|its?|them|this|that|all|both|each|me)\b|[{HOLE}@#\d]))",
     re.I,
@@ -60,7 +62,8 @@ def clauses(text: str, variables: Mapping[str, str]) -> list[Clause]:
     pieces = [
         part.strip(" ,")
         for strong in _STRONG.split(joined)
-        for weak in _WEAK.split(strong)
+        for led in _LEADING.split(strong)
+        for weak in _WEAK.split(led)
         for part in _PAGE.split(weak)
     ]
     pieces = [part for piece in pieces for part in _ended(piece)]
