@@ -129,7 +129,7 @@ CASES: list[tuple[str, list[Action]]] = [
     ("enter username ada and password x, then click Go", [Type(text="ada", target="username"), Type(text="x", target="password"), Click(target="Go")]),
     ("type date night into Title, type user guide into Search", [Type(text="date night", target="Title"), Type(text="user guide", target="Search")]),
     ("type call me when ready, type 'call me' into Note when done", [Type(text="call me when ready"), Type(text="call me", target="Note")]),
-    ("check In stock, for the red kettle, click Add", [Check(target="In stock"), Click(target="Add for the red kettle")]),
+    ("check In stock, for the red kettle, click Add", [Check(target="In stock"), Click(target="Add for red kettle")]),
     ("for 2 adults, click Economy", [Click(target="Economy for 2 adults")]),
     ("type name tag, type email address", [Type(text="name tag"), Type(text="email address")]),
     ("enter email a@b.c", [Type(text="a@b.c", target="email")]),
