@@ -156,7 +156,7 @@ def table(parts: list[Part], others: list[Part], memory: float) -> str:
 
 
 def formats(sets: Path, model: str | None) -> list[str]:
-    """Named elements and seconds in each number format that this processor does not merely emulate."""
+    """Named elements and seconds in float32 and in each other number format that this processor does not merely emulate."""
     path = sets / f"{GOALS[0].set}.jsonl"
     if not path.exists():
         return []
@@ -164,7 +164,7 @@ def formats(sets: Path, model: str | None) -> list[str]:
     present = [item for item in found.items if item.box is not None]
     lines, plain = [], precision.seconds(torch.float32)
     for name, dtype in precision.FORMATS.items():
-        if precision.seconds(dtype) > EMULATED * plain:
+        if dtype != torch.float32 and precision.seconds(dtype) > EMULATED * plain:
             lines.append(f"{name}: only emulated by this processor")
             continue
         pointer = NanoPointer(Path(model) if model else None, dtype=name)

@@ -49,3 +49,26 @@ def test_what_has_no_edges_stays() -> None:
     assert edges.settled([link], np.asarray(page())) == [link]
     outside = element((600.0, 190.0, 700.0, 230.0))
     assert edges.settled([outside], np.asarray(page())) == [outside._replace(sure=outside.sure * edges.SEEN)]
+
+
+def table(columns: list[int], rows: list[int]) -> Image.Image:
+    image = Image.new("RGB", (640, 200), "white")
+    draw = ImageDraw.Draw(image)
+    for x in columns:
+        draw.line([x, rows[0], x, rows[-1]], "#888888")
+    for y in rows:
+        draw.line([columns[0], y, columns[-1], y], "#888888")
+    return image
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"), [([20, 100, 400, 600], [10, 50, 82, 120]), ([100, 400, 600], [50, 82, 120])]
+)
+def test_a_cell_of_a_table_is_no_field_to_the_pixel(columns: list[int], rows: list[int]) -> None:
+    rough = element((110.0, 54.0, 360.0, 80.0))
+    assert edges.settled([rough], np.asarray(table(columns, rows))) == [rough._replace(sure=rough.sure * edges.SEEN)]
+
+
+def test_a_field_with_a_button_attached_is_a_field() -> None:
+    (found,) = edges.settled([element((110.0, 54.0, 360.0, 80.0))], np.asarray(table([100, 400, 460], [50, 82])))
+    assert np.abs(np.array(found.box) - FIELD).max() <= 2

@@ -2,7 +2,8 @@
 
 Wide fields are found by a part of them, or twice. From within the box that was found, an even surface is followed to
 where its colour ends on all four sides; if that is a rectangle with an edge all around, it is the field. What has no such
-edge (a line under the letters only, a picture behind it) keeps the box it has. CSS pixels. Knows no model.
+edge (a line under the letters only, a picture behind it) keeps the box it has, and so does a cell of a table, whose edges
+run on beyond its corners. CSS pixels. Knows no model.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ EDGE, WHOLE = 4, 0.9
 """Levels by which an edge differs from the surface at least, and the share of each side where it has to."""
 CORNER = 3
 """Pixels at the ends of a side that are not looked at: corners may be round."""
+ON = 5
+"""Pixels beyond a corner on which the lines of a table are looked for."""
 ACROSS, DOWN = (0.5, 2.0), (0.5, 1.8)
 """Widths and heights, in those of the box that was found, between which a rectangle is believed."""
 COLUMNS, ROWS = (0.5, 0.7, 0.3, 0.85), (0.5, 0.35, 0.65, 0.22, 0.78)
@@ -64,7 +67,7 @@ def rectangle(picture: Pixels, box: Box) -> Box | None:
             sides = (left, top, right, bottom)
             if _likely(sides, box, picture) and (best is None or _area(sides) > _area(best)):
                 best = sides
-    if best is None or not _edged(picture, best):
+    if best is None or not _edged(picture, best) or _cell(picture, best):
         return None
     left, top, right, bottom = best
     return float(left - 1), float(top - 1), float(right + 2), float(bottom + 2)
@@ -101,3 +104,31 @@ def _edged(picture: Pixels, sides: tuple[int, int, int, int]) -> bool:
     across, down = slice(left + CORNER, right - CORNER + 1), slice(top + CORNER, bottom - CORNER + 1)
     around = (picture[top - 1, across], picture[bottom + 1, across], picture[down, left - 1], picture[down, right + 1])
     return all(len(side) and (np.abs(side - surface) > EDGE).any(-1).mean() >= WHOLE for side in around)
+
+
+def _cell(picture: Pixels, sides: tuple[int, int, int, int]) -> bool:
+    """Whether its edges are lines of a table: they run on beyond at least three corners, some across and some down."""
+    left, top, right, bottom = sides
+    across = sum(
+        _on(picture[row - 3 : row + 4], before, after)
+        for row in (top - 1, bottom + 1)
+        for before, after in ((left - 1 - ON, left - 1), (right + 2, right + 2 + ON))
+    )
+    turned = picture.transpose(1, 0, 2)
+    down = sum(
+        _on(turned[column - 3 : column + 4], before, after)
+        for column in (left - 1, right + 1)
+        for before, after in ((top - 1 - ON, top - 1), (bottom + 2, bottom + 2 + ON))
+    )
+    return across > 0 and down > 0 and across + down >= 3
+
+
+def _on(band: Pixels, start: int, stop: int) -> bool:
+    """Whether the middle row of a band (7, N, 3) is a line from `start` to `stop`: even, and other than what is above and below."""
+    if len(band) < 7 or start < 0 or stop > band.shape[1]:
+        return False
+    part = band[:, start:stop].astype(np.int16)
+    line = part[3]
+    even = (np.abs(line - line[0]) <= EVEN).all()
+    other = [(np.abs(part[row] - line) > EDGE).any(-1).all() for row in (0, 6)]
+    return bool(even and all(other))

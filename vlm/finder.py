@@ -21,8 +21,8 @@ from deixis.vlm.vit import STRIDE
 HALF = STRIDE // 2
 REACH = 16.0
 """Pixels that stand for 1 in what is said of tops and bottoms."""
-WRITTEN = 0.5
-"""Probability from which a half cell belongs to a line."""
+WRITTEN, SURELY = 0.3, 0.5
+"""Probability from which a half cell belongs to a line, and that of the surest of a line at least: ends are less sure than the rest."""
 JOINED = -2.5
 """Logit from which a half cell is joined to the next; breaks weigh more in the loss, which is made up for here."""
 LEVEL = 5.0
@@ -74,7 +74,7 @@ class ElementTargets(NamedTuple):
 def lines(maps: Maps) -> list[tuple[float, float, float, float]]:
     """Boxes of the lines of text on one page (H, W, ...), in reading order."""
     said = maps.lines.float().numpy()
-    written = said[..., 0] > math.log(WRITTEN / (1 - WRITTEN))
+    written, surely = (said[..., 0] > math.log(share / (1 - share)) for share in (WRITTEN, SURELY))
     rows, columns = np.nonzero(written)
     if not len(rows):
         return []
@@ -89,7 +89,7 @@ def lines(maps: Maps) -> list[tuple[float, float, float, float]]:
         inside = np.array(members)
         left, right = columns[inside].min() * HALF, (columns[inside].max() + 1) * HALF
         top, bottom = float(np.median(tops[inside])), float(np.median(bottoms[inside]))
-        if len(inside) > 1 and 5 < bottom - top < 200:
+        if len(inside) > 1 and 5 < bottom - top < 200 and surely[rows[inside], columns[inside]].any():
             found.append((float(left), max(0.0, top), float(right), bottom))
     found.sort(key=lambda box: (round((box[1] + box[3]) / 16), box[0]))
     return found[:MOST_LINES]

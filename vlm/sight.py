@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from deixis.vlm import connector, edges, finder, reader, symbols
+from deixis.vlm import connector, edges, finder, ink, reader, symbols
 from deixis.vlm.finder import Element
 from deixis.vlm.image import prepare
 from deixis.vlm.model import Nano
@@ -27,8 +27,9 @@ def look(model: Nano, picture: Image.Image, css: Image.Image) -> Sighted:
     with torch.inference_mode():
         maps = model.see(prepare(css, model.config.image))
         scale = picture.width / css.width
-        found = read(model, picture, finder.lines(maps), scale)
-        elements = edges.settled(finder.elements(maps), np.asarray(css.convert("RGB")))
+        pixels = np.asarray(css.convert("RGB"))
+        found = read(model, picture, ink.ended(finder.lines(maps), pixels), scale)
+        elements = edges.settled(finder.elements(maps), pixels)
         lines = torch.tensor([line.box for line in found]).view(-1, 4)
         drawn = draw(model, picture, elements, lines, scale)
         boxes = torch.cat([lines, torch.tensor([element.box for element in elements]).view(-1, 4)])

@@ -36,6 +36,8 @@ KINDS = 3
 """Of them, those that say of what kind a thing is and nothing else."""
 RELABELLED, TWINS, REDRAWN, MISREAD = 10, 5, 8, 0.02
 """Labels, labels that come to hold others, and drawings that are changed on a screen at most, and the share of words that are read wrongly on purpose."""
+NEARLY = 4
+"""Labels at most that are asked for where one is that shares a word with them."""
 POOL = 150
 """Examples that come again once more, on average."""
 HELD_OUT = 8
@@ -321,6 +323,12 @@ class Examples(IterableDataset[list[Example]]):
         bank = source.drawings.bank if source.drawings else []
         self.frequent = [i for i, names in enumerate(drawn) if any(fold(bank[name]) in self.sayings for name in names)]
         """Drawings of what people have words for."""
+        self.near: dict[str, list[Wording]] = {}
+        """Labels by each of their words."""
+        self.said = {label: {fold(words) for words in some} for label, some in self.sayings.items()}
+        for wording in self.wordings:
+            for word in {fold(part) for part in wording.label.split() if len(part) > 3}:
+                self.near.setdefault(word, []).append(wording)
 
     def __iter__(self) -> Iterator[list[Example]]:
         info = torch.utils.data.get_worker_info()
@@ -367,7 +375,29 @@ class Examples(IterableDataset[list[Example]]):
         asks += [q for _ in range(QUESTIONS // 6) if (q := ask.absent(scene, self.elsewhere, rng))]
         gone = [w for w in rng.sample(self.wordings, 3) if fold(w.label) not in scene.groups]
         asks += [ask.Ask(rng.choice(w.words), (), "absent", True) for w in gone[:2]]
+        asks += self.nearly(scene, rng)
         self.elsewhere = (self.elsewhere + [name for e in scene.elements[:3] for name in scenes.names_of(e)])[-3000:]
+        return asks
+
+    def nearly(self, scene: scenes.Scene, rng: Random) -> list[ask.Ask]:
+        """Labels that are not there and share a word with one that is ("Remove filter" beside "Filter"), and people's words for them."""
+        there = {word for group in scene.groups for word in group.split()}
+        known = sorted(there & self.near.keys())
+        asks = []
+        for word in rng.sample(known, min(len(known), NEARLY)):
+            wording = rng.choice(self.near[word])
+            named, calls = fold(wording.label), {fold(words) for words in wording.words}
+            if any(named in group or group in calls for group in scene.groups):
+                continue
+            said = rng.choice(wording.words)
+            # What people say must not be what they say of something that is there, nor stand there itself.
+            if any(fold(said) in self.said.get(group, ()) for group in scene.groups):
+                continue
+            if {fold(part) for part in said.split()} <= there:
+                continue
+            role = "button" if wording.role == "icon" else wording.role
+            text = phrases.phrase(wording.label, role, False, rng) if rng.random() < 0.5 else said
+            asks.append(ask.Ask(text, (), "absent", True))
         return asks
 
 
