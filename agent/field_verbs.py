@@ -171,7 +171,7 @@ def _clear(m: re.Match[str], held: Held) -> list[Action]:
 
 
 @FIELDS.add(
-    r"search(?: (?:for )?(?P<what>.+?)(?: (?:in|on|using|with) (?P<where>(?:the )?.*(?:field|box|bar|input)))?)?"
+    r"search(?: (?:for )?(?P<what>.+?)(?: (?:in|on|using|with) (?P<where>(?:the )?.*(?:field|box|bar|input)(?: (?:at|in|on) the .+)?))?)?"
 )
 def _search(m: re.Match[str], held: Held) -> list[Action]:
     if m["what"] is None:
@@ -208,6 +208,11 @@ _MOVED = re.compile(
     r".*\b(?:slider|spinner|stepper|spin ?box|range|date ?picker|calendar|time ?picker|colou?r ?(?:picker|field))", re.I
 )
 """Fields whose value is set rather than chosen from a list."""
+_PART = re.compile(
+    r"(?:the |my )?(?:(?:left|right|top|bottom|main|upper|lower|page|site)[ -](?:hand )?)*(?:side ?bar|header|footer|nav(?:igation)?(?: ?(?:bar|menu|panel))?|(?:side|top|bottom|app|tab|tool) ?bar|corner|(?<=left |ight )side|(?<=left |ight |main )menu|dialog|page)",
+    re.I,
+)
+"""Parts of the screen: what is chosen there is no option of a list."""
 _DATED = re.compile(r"\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{1,4})?|\d{1,2}:\d{2}(?: ?[ap]m)?", re.I)
 
 
@@ -220,10 +225,12 @@ def _select(m: re.Match[str], held: Held) -> list[Action]:
 
 
 def _chosen(part: str, held: Held) -> Action:
-    split = re.match(rf"(?P<option>.*?) {_CHOICE} (?P<field>.+)$", part, re.S)
+    split = re.match(rf"(?P<option>.*?) (?P<in>{_CHOICE}) (?P<field>.+)$", part, re.S)
     if split is None:
         return Click(target=needed(part, held, "what to choose"))
     option, field = needed(split["option"], held, "what to choose"), needed(split["field"], held, "the list")
+    if _PART.fullmatch(split["field"]):
+        return Click(target=f"{option} in {field}")
     if _MOVED.match(field) or _DATED.fullmatch(option):
         return Type(text=option, target=field)
     return Select(target=field, option=option)

@@ -229,6 +229,19 @@ def test_variables_are_taken_verbatim() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("task", "actions"),
+    [
+        ("select Settings in the sidebar", [Click(target="Settings in the sidebar")]),
+        ("from the left menu choose Invoices", [Click(target="Invoices in the left menu")]),
+        ("select Large from the size menu", [Select(target="the size menu", option="Large")]),
+        ("search for shoes in the search bar at the top", [Type(text="shoes", target="the search bar at the top", submit=True)]),
+    ],
+)  # fmt: skip
+def test_parts_of_the_screen_are_no_lists(task: str, actions: list[Action]) -> None:
+    assert [op.action for op in InstructionPlanner.from_text(task).todo] == actions
+
+
 WORDS = [
     *VERBS,
     "into",

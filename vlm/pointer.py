@@ -16,13 +16,14 @@ import torch
 from PIL import Image
 
 from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
-from deixis.vlm import beside, checkpoint, counting, judge, labelled, precision, questions, sight, spans
+from deixis.vlm import beside, checkpoint, counting, judge, labelled, precision, questions, sight, spans, where
 from deixis.vlm.decoder import Asked, Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
 from deixis.vlm.places import Place, in_order, namesakes, one_place, place_at, places_of, says_so
 from deixis.vlm.runs import Runs, runs_of
 from deixis.vlm.settled import settled
+from deixis.vlm.simpler import simpler
 from deixis.vlm.things import Sighted, Things, gathered
 
 CANDIDATES = 4
@@ -33,6 +34,8 @@ NEAR = 24.0
 CROP = (336, 192)
 """CSS width and height of the second look's crop."""
 ZOOM = 1.5
+ELSEWHERE = 0.3
+"""What something counts, by where it is said to be, below which its name counts as not written."""
 
 
 class Weighed(NamedTuple):
@@ -178,18 +181,19 @@ class NanoPointer:
 
     def _some(self, kept: Kept, targets: Sequence[str]) -> list[Weighed]:
         """The same for as many as one pass of the decoder takes."""
+        targets, placed = zip(*(self._plainer(kept.things, target) for target in targets), strict=True)
         counted = [counting.counted(target) for target in targets]
         counted = [None if one and says(kept.things, one.label) else one for one in counted]
         said = [
             target if one is None else self._counts(kept, one) for target, one in zip(targets, counted, strict=True)
         ]
         numbers = [one.number if one else 0 for one in counted]
-        asked, answered = self._answered(kept, said)
+        asked, answered = self._answered(kept, said, placed)
         found = []
         for row, (one, number) in enumerate(zip(answered, numbers, strict=True)):
             judged, places, told = (asked, row), one.places, bool(number)
             if number:
-                said_so = spans.alone(one.like, kept.runs, kept.things)
+                said_so = spans.alone(one.like, kept.runs, kept.things, within=True)
                 places = in_order(places, number, namesakes(kept.things, places, said_so))
             elif apart := self._told_apart(kept, one):
                 # What tells it apart is written: whether it is there is a question about its own name.
@@ -206,6 +210,18 @@ class NanoPointer:
             found.append(Weighed(places, judge.signs(answer, judged[1], judged[0], kept.screen, kept.things)))
         return found
 
+    def _plainer(self, things: Things, target: str) -> tuple[str, where.Where | None]:
+        """A request without framing and without where it is on the screen, and where that is."""
+
+        def written(words: str) -> bool:
+            return says(things, questions.letters(words).replace(" ", ""))
+
+        if written(target):
+            return target, None
+        target = simpler(target, written)
+        placed = None if written(target) else where.where(target)
+        return (simpler(placed.rest, written) if placed else target), placed
+
     def _counts(self, kept: Kept, one: counting.Counted) -> str:
         """What is counted: the second of several Edits, when the Edit in the second row is asked for."""
         if one.on and not (one.thing and says(kept.things, one.thing)) and questions.names(one.on):
@@ -214,8 +230,13 @@ class NanoPointer:
                 return one.on
         return one.rest
 
-    def _answered(self, kept: Kept, said: Sequence[str]) -> tuple[Asked, list[Answered]]:
-        """What the decoder says to questions, with names that are written out moved to where they stand."""
+    def _answered(
+        self, kept: Kept, said: Sequence[str], placed: Sequence[where.Where | None] = ()
+    ) -> tuple[Asked, list[Answered]]:
+        """What the decoder says to questions, with names that are written out moved to where they stand.
+
+        placed: where on the screen each is looked for.
+        """
         asked = questions.asked(said, kept.things, self.model.config.decoder)
         with torch.inference_mode():
             answers = self.model.answer(kept.screen, asked)
@@ -223,6 +244,8 @@ class NanoPointer:
         found = []
         for row, question in enumerate(said):
             like = spans.likeness(question, kept.runs)
+            if placed and (part := placed[row]):
+                like, things[row], words[row] = _looked_for(kept, part, like, things[row], words[row])
             plain = spans.plain(question, kept.runs)
             fields = labelled.seen(kept.things, things[row])
             field = labelled.asks_for_field(question)
@@ -288,6 +311,25 @@ def _scaled(places: list[Place], confidence: float) -> list[Place]:
     """The places with probabilities of a hit: the first's is the confidence, the others' go with their shares."""
     first = max(places[0].mass, judge.LEAST) if places else 1.0
     return [place._replace(mass=confidence * min(place.mass / first, 1.0)) for place in places]
+
+
+def _looked_for(
+    kept: Kept, said: where.Where, like: np.ndarray, things: np.ndarray, words: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Names (R,), things (T,) and words (W,) of a screen as they count where something is looked for."""
+    boxes, ends = kept.things.boxes.numpy(), kept.things.word_boxes.numpy()
+    x0, y0 = boxes[:, :2].min(0).tolist()
+    x1, y1 = boxes[:, 2:].max(0).tolist()
+    extent = Box(x0=x0, y0=y0, x1=x1, y1=y1)
+    of_things, of_words = (
+        where.weights(said, (found[:, :2] + found[:, 2:]) / 2, extent) for found in (boxes, ends.reshape(-1, 4))
+    )
+    counted, written = things * of_things, words * of_words
+    both, counts = np.concatenate([counted, written]), np.concatenate([of_things, of_words])
+    # All together are as likely as before, if the likeliest lies where it is looked for.
+    scale = (things.sum() + words.sum()) / max(float(both.sum()), 1e-9) * counts[both.argmax()]
+    there = np.array([of_words[run[0]] for run in kept.runs.words])
+    return (like * np.where(there > ELSEWHERE, 1.0, 0.5) if len(like) else like), counted * scale, written * scale
 
 
 def says(things: Things, label: str) -> bool:

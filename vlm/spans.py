@@ -80,11 +80,16 @@ def one_name(question: str, part: str, runs: Runs) -> bool:
     return letters in name and len(name) > len(letters)
 
 
-def alone(like: np.ndarray, runs: Runs, things: Things) -> np.ndarray:
-    """(N, 2) middles of the runs that say a question's name and nothing else; like (R,)."""
+def alone(like: np.ndarray, runs: Runs, things: Things, within: bool = False) -> np.ndarray:
+    """(N, 2) middles of the runs that say a question's name and nothing else; like (R,).
+
+    within: where none does, those that say it within other words, as links of one line do ("Repeat Details").
+    """
     if not len(like) or like.max() < WRITTEN:
         return np.zeros((0, 2))
-    best = np.nonzero((like >= max(WRITTEN, like.max() - SAME)) & (runs.alone > WHOLE))[0]
+    said = like >= max(WRITTEN, like.max() - SAME)
+    by_itself = said & (runs.alone > WHOLE)
+    best = np.nonzero(said if within and not by_itself.any() else by_itself)[0]
     boxes = np.array([[things.words[i].box for i in (runs.words[run][0], runs.words[run][-1])] for run in best])
     boxes = boxes.reshape(-1, 2, 4)
     return np.stack([(boxes[:, 0, 0] + boxes[:, 1, 2]) / 2, (boxes[:, 0, 1] + boxes[:, 1, 3]) / 2], 1)

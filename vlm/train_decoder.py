@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from deixis.vlm import ask, checkpoint, phrases, precision, questions, scenes, sight
+from deixis.vlm.config import ROLES
 from deixis.vlm.decoder import Answers, Asked, Tokens, shares
 from deixis.vlm.finder import Element, overlaps
 from deixis.vlm.model import RELATING, Nano
@@ -36,6 +37,10 @@ KINDS = 3
 """Of them, those that say of what kind a thing is and nothing else."""
 RELABELLED, TWINS, REDRAWN, MISREAD = 10, 5, 8, 0.02
 """Labels, labels that come to hold others, and drawings that are changed on a screen at most, and the share of words that are read wrongly on purpose."""
+LOST, ROUGH = 0.35, 2.0
+"""The share of the elements of a screen at most that are left out, and the pixels by which edges of others are off: the encoder finds more, and better, on screens it was trained on than on those it will see."""
+UNSURE = 0.5
+"""The share of the screens on which what was found is as unsure as on pages that are new."""
 NEARLY = 4
 """Labels at most that are asked for where one is that shares a word with them."""
 POOL = 150
@@ -125,7 +130,7 @@ class Sheet:
     def __init__(self, seen: Sighted, screen: dict[str, Any]) -> None:
         self.lines, self.elements, self.drawn, self.looks = (
             list(seen.lines),
-            seen.elements,
+            list(seen.elements),
             seen.drawn.clone(),
             seen.looks,
         )
@@ -235,6 +240,28 @@ class Sheet:
             self.drawn[i] = vectors[rng.randrange(COPIES), number]
             element["names"] = [["icon", name] for name in names]
 
+    def lose(self, rng: Random) -> None:
+        """Elements that are not found, all links or all buttons among them at times, and others that are found roughly."""
+        share = rng.random() * LOST
+        gone = ROLES.index(rng.choice(["link", "button", "menuitem", "tab"])) if rng.random() < 0.3 else -1
+        kept = [
+            i
+            for i, element in enumerate(self.elements)
+            if rng.random() > share and (gone < 0 or int(np.argmax(element.roles)) != gone or rng.random() < 0.2)
+        ]
+        flat, less = 0.5 + 0.5 * rng.random(), 0.4 + 0.6 * rng.random()
+        self.elements = [self.rougher(self.elements[i], flat, less, rng) for i in kept]
+        self.drawn = self.drawn[kept]
+        self.looks = torch.cat([self.looks[: len(self.lines)], self.looks[[len(self.lines) + i for i in kept]]])
+
+    @staticmethod
+    def rougher(element: Element, flat: float, less: float, rng: Random) -> Element:
+        """Found less surely, as several things, with edges that are off."""
+        roles = np.array(element.roles) ** flat
+        x0, y0, x1, y1 = (edge + rng.gauss(0, ROUGH) for edge in element.box)
+        box = element.box if x1 - x0 < 4 or y1 - y0 < 4 else (x0, y0, x1, y1)
+        return Element(box, element.sure * less, tuple((roles / roles.sum()).tolist()))
+
     def misread(self, share: float, rng: Random) -> None:
         """Letters that are read wrongly now and then."""
         for i, line in enumerate(self.lines):
@@ -288,6 +315,8 @@ def middles_in(boxes: Tensor, targets: tuple[scenes.BoxTuple, ...]) -> Tensor:
 def example(things: Things, asks: list[ask.Ask], config: Any) -> Example:
     """What the decoder is asked, and what it should say."""
     words = things.word_boxes
+    # What is there and was not found can be pointed at by nobody, and nobody can say that it is there.
+    asks = [q for q in asks if q.absent or any(middles_in(b, q.boxes).any() for b in (things.boxes, words))] or asks[:1]
     hits = torch.stack([middles_in(things.boxes, q.boxes) for q in asks])
     hits[:, : things.lines] = False  # lines are hit by their words
     return Example(
@@ -359,6 +388,8 @@ class Examples(IterableDataset[list[Example]]):
             sheet.redraw(self.source.drawings, self.source.vectors, self.frequent, REDRAWN, rng)
         scene = sheet.scene()
         sheet.misread(MISREAD, rng)
+        if rng.random() < UNSURE:
+            sheet.lose(rng)
         things = sheet.things()
         if not things.words:
             return None
