@@ -4,12 +4,8 @@ import io
 import re
 
 from deixis.browser.types import Box, Screenshot
+from deixis.vlm.hues import HUES
 
-HUES = {
-    "red": ((345, 360), (0, 15)), "orange": ((15, 45),), "yellow": ((45, 68),), "green": ((75, 175),), "blue": ((190, 255),),
-    "purple": ((255, 300),), "pink": ((300, 345),),
-}  # fmt: skip
-"""Degrees on the circle of colours."""
 AROUND = 14.0
 """CSS pixels around words that still belong to them: a coloured box, its border, its icon."""
 ENOUGH = 0.01
@@ -28,8 +24,9 @@ def colour_in(words: str) -> tuple[str | None, str]:
 
 def shows(screenshot: Screenshot, box: Box, colour: str) -> bool:
     """Whether a place on a picture, in CSS pixels, shows a colour."""
-    import numpy as np
     from PIL import Image
+
+    from deixis.vlm.hues import coloured
 
     scale = screenshot.scale
     with Image.open(io.BytesIO(screenshot.png)) as image:
@@ -40,10 +37,4 @@ def shows(screenshot: Screenshot, box: Box, colour: str) -> bool:
         )
     if 0 in part.size:
         return False
-    hue, saturation, value = (np.asarray(plane, dtype=np.float32) for plane in part.convert("HSV").split())
-    degrees = hue * 360 / 255
-    fits = np.zeros(degrees.shape, dtype=bool)
-    for low, high in HUES[colour]:
-        fits |= (degrees >= low) & (degrees <= high)
-    fits &= (saturation * value > 255 * 20) & (value > 40)
-    return bool(fits.mean() >= ENOUGH)
+    return bool(coloured(part, colour).mean() >= ENOUGH)

@@ -16,14 +16,14 @@ import torch
 from PIL import Image
 
 from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
-from deixis.vlm import beside, checkpoint, counting, judge, labelled, precision, questions, sight, spans, where
+from deixis.vlm import beside, checkpoint, counting, hues, judge, labelled, precision, questions, sight, spans, where
 from deixis.vlm.decoder import Asked, Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
 from deixis.vlm.places import Place, in_order, namesakes, one_place, place_at, places_of, says_so
 from deixis.vlm.runs import Runs, runs_of
 from deixis.vlm.settled import settled
-from deixis.vlm.simpler import simpler
+from deixis.vlm.simpler import simpler, unframed
 from deixis.vlm.things import Sighted, Things, gathered
 
 CANDIDATES = 4
@@ -35,7 +35,7 @@ CROP = (336, 192)
 """CSS width and height of the second look's crop."""
 ZOOM = 1.5
 ELSEWHERE = 0.3
-"""What something counts, by where it is said to be, below which its name counts as not written."""
+"""What something counts, by where it is said to be and how it is said to look, below which its name counts as not written."""
 
 
 class Weighed(NamedTuple):
@@ -78,6 +78,15 @@ class Kept(NamedTuple):
     things: Things
     screen: Screen
     runs: Runs
+    picture: Image.Image | None = None
+    """At one pixel per CSS pixel; without it no colours are told."""
+
+
+class Sought(NamedTuple):
+    """What is said of where something is and how it looks, beside its name."""
+
+    place: where.Where | None = None
+    colour: str | None = None
 
 
 class NanoPointer:
@@ -149,7 +158,7 @@ class NanoPointer:
 
     def _seen(self, key: str, whole: Image.Image, image: Image.Image) -> Kept:
         """whole: the picture in its own resolution; image: at one pixel per CSS pixel."""
-        return self.kept(gathered(self.sighted(whole, image)), key)
+        return self.kept(gathered(self.sighted(whole, image)), key)._replace(picture=image)
 
     def sighted(self, whole: Image.Image, image: Image.Image) -> Sighted:
         """What is found on a picture, before anything is asked."""
@@ -181,14 +190,14 @@ class NanoPointer:
 
     def _some(self, kept: Kept, targets: Sequence[str]) -> list[Weighed]:
         """The same for as many as one pass of the decoder takes."""
-        targets, placed = zip(*(self._plainer(kept.things, target) for target in targets), strict=True)
+        targets, sought = zip(*(self._plainer(kept, target) for target in targets), strict=True)
         counted = [counting.counted(target) for target in targets]
         counted = [None if one and says(kept.things, one.label) else one for one in counted]
         said = [
             target if one is None else self._counts(kept, one) for target, one in zip(targets, counted, strict=True)
         ]
         numbers = [one.number if one else 0 for one in counted]
-        asked, answered = self._answered(kept, said, placed)
+        asked, answered = self._answered(kept, said, sought)
         found = []
         for row, (one, number) in enumerate(zip(answered, numbers, strict=True)):
             judged, places, told = (asked, row), one.places, bool(number)
@@ -210,17 +219,18 @@ class NanoPointer:
             found.append(Weighed(places, judge.signs(answer, judged[1], judged[0], kept.screen, kept.things)))
         return found
 
-    def _plainer(self, things: Things, target: str) -> tuple[str, where.Where | None]:
-        """A request without framing and without where it is on the screen, and where that is."""
+    def _plainer(self, kept: Kept, target: str) -> tuple[str, Sought]:
+        """A request without framing, without where it is on the screen and its colour, and these two."""
 
         def written(words: str) -> bool:
-            return says(things, questions.letters(words).replace(" ", ""))
+            return says(kept.things, questions.letters(words).replace(" ", ""))
 
         if written(target):
-            return target, None
-        target = simpler(target, written)
-        placed = None if written(target) else where.where(target)
-        return (simpler(placed.rest, written) if placed else target), placed
+            return target, Sought()
+        target, colour = hues.asked(target, written) if kept.picture else (target, None)
+        target = unframed(target, written)
+        place = where.where(target)
+        return simpler(place.rest if place else target, written), Sought(place, colour)
 
     def _counts(self, kept: Kept, one: counting.Counted) -> str:
         """What is counted: the second of several Edits, when the Edit in the second row is asked for."""
@@ -230,12 +240,10 @@ class NanoPointer:
                 return one.on
         return one.rest
 
-    def _answered(
-        self, kept: Kept, said: Sequence[str], placed: Sequence[where.Where | None] = ()
-    ) -> tuple[Asked, list[Answered]]:
+    def _answered(self, kept: Kept, said: Sequence[str], sought: Sequence[Sought] = ()) -> tuple[Asked, list[Answered]]:
         """What the decoder says to questions, with names that are written out moved to where they stand.
 
-        placed: where on the screen each is looked for.
+        sought: where on the screen each is looked for, and in which colour.
         """
         asked = questions.asked(said, kept.things, self.model.config.decoder)
         with torch.inference_mode():
@@ -244,8 +252,8 @@ class NanoPointer:
         found = []
         for row, question in enumerate(said):
             like = spans.likeness(question, kept.runs)
-            if placed and (part := placed[row]):
-                like, things[row], words[row] = _looked_for(kept, part, like, things[row], words[row])
+            if sought and any(sought[row]):
+                like, things[row], words[row] = _looked_for(kept, sought[row], like, things[row], words[row])
             plain = spans.plain(question, kept.runs)
             fields = labelled.seen(kept.things, things[row])
             field = labelled.asks_for_field(question)
@@ -314,22 +322,26 @@ def _scaled(places: list[Place], confidence: float) -> list[Place]:
 
 
 def _looked_for(
-    kept: Kept, said: where.Where, like: np.ndarray, things: np.ndarray, words: np.ndarray
+    kept: Kept, sought: Sought, like: np.ndarray, things: np.ndarray, words: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Names (R,), things (T,) and words (W,) of a screen as they count where something is looked for."""
-    boxes, ends = kept.things.boxes.numpy(), kept.things.word_boxes.numpy()
-    x0, y0 = boxes[:, :2].min(0).tolist()
-    x1, y1 = boxes[:, 2:].max(0).tolist()
-    extent = Box(x0=x0, y0=y0, x1=x1, y1=y1)
-    of_things, of_words = (
-        where.weights(said, (found[:, :2] + found[:, 2:]) / 2, extent) for found in (boxes, ends.reshape(-1, 4))
-    )
-    counted, written = things * of_things, words * of_words
-    both, counts = np.concatenate([counted, written]), np.concatenate([of_things, of_words])
-    # All together are as likely as before, if the likeliest lies where it is looked for.
-    scale = (things.sum() + words.sum()) / max(float(both.sum()), 1e-9) * counts[both.argmax()]
-    there = np.array([of_words[run[0]] for run in kept.runs.words])
-    return (like * np.where(there > ELSEWHERE, 1.0, 0.5) if len(like) else like), counted * scale, written * scale
+    """Names (R,), things (T,) and words (W,) of a screen as they count where, and in which colour, something is looked for."""
+    boxes = np.concatenate([kept.things.boxes.numpy(), kept.things.word_boxes.numpy().reshape(-1, 4)])
+    (x0, y0), (x1, y1) = boxes[:, :2].min(0).tolist(), boxes[:, 2:].max(0).tolist()
+    counts = np.ones(len(boxes))
+    if sought.place:
+        extent = Box(x0=x0, y0=y0, x1=x1, y1=y1)
+        counts = where.weights(sought.place, (boxes[:, :2] + boxes[:, 2:]) / 2, extent)
+    if sought.colour and kept.picture:
+        counts = counts * hues.weights(kept.picture, boxes, sought.colour)
+    before = np.concatenate([things, words])
+    counted = before * counts
+    # All together are as likely as before, if the likeliest lies where it is looked for. The decoder was not told where, so
+    # that it hardly thought of what lies there says little.
+    there = before[counts > ELSEWHERE].sum() / max(float(before.sum()), 1e-9)
+    counted *= before.sum() / max(float(counted.sum()), 1e-9) * max(counts[counted.argmax()], there**0.25)
+    written = np.array([counts[len(things) + run[0]] for run in kept.runs.words])
+    like = like * np.where(written > ELSEWHERE, 1.0, 0.5) if len(like) else like
+    return like, counted[: len(things)], counted[len(things) :]
 
 
 def says(things: Things, label: str) -> bool:

@@ -29,7 +29,7 @@ _RESTS = re.compile(r"(?:in|out|up|on|at|it|to|by|\W*$)\b", re.I)
 _VERBS = (
     (re.compile(r"^(?:go|head|navigate|jump|move|switch|proceed|return)(?: over| back| on)? (?:to|into)\b ", re.I), "go to "),
     (re.compile(r"^(?:take|bring|get|send|lead) me(?: over| back)? to\b ", re.I), "go to "),
-    (re.compile(r"^(?:bring|pull|call|open|fire) up\b ", re.I), "open "),
+    (re.compile(r"^(?:bring|pull|call|open|fire) up\b |^show me\b ", re.I), "open "),
     (re.compile(r"^(?:hit|push|smash|punch|poke) (?:on )?", re.I), "press "),
 )  # fmt: skip
 _LOOKS = (
@@ -77,17 +77,18 @@ def simpler(request: str, written: Written) -> str:
     text, before = request.strip(), ""
     while text != before:
         before = text
-        for step in (_bare, _named, _unlooked, _ended):
+        for step in (unframed, _named, _unlooked, _ended):
             text = step(text, written) or text
     return text
 
 
-def _bare(text: str, written: Written) -> str:
+def unframed(text: str, written: Written) -> str:
     """Without what leads up to the request or follows it; verbs as they were learnt."""
     for form in (_LEADS, _TAILS):
         shorter = form.sub("", text, count=1)
         if shorter and shorter != text and not _RESTS.match(shorter) and not written(_NAME.sub("", text)):
             text = shorter
+    text = re.sub(r"^(?:that|this) (?=\w+ \w)", "the ", text, flags=re.I) if not written(text) else text
     found = _FOUND_BY.match(text)
     if found and not _RESTS.match(text[found.end() :]) and not written(text):
         text = text[found.end() :]
