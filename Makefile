@@ -68,7 +68,7 @@ train: install
 	test -f checkpoints/relate/done || $(TRAIN) relate --screens $(DATA)/screens --packages $(DATA)/packages --synonyms $(DATA)/synonyms.json \
 	  --rate 1e-3 --minutes $$(($(HOURS) * 15)) --start checkpoints/read/nano.safetensors --out checkpoints/relate --resume
 	touch checkpoints/relate/done
-	cp checkpoints/relate/nano.safetensors vlm/nano.safetensors
+	$(BIN)/python -m deixis.vlm.average checkpoints/relate/part-*.safetensors checkpoints/relate/nano.safetensors --out vlm/nano.safetensors
 	$(BIN)/python -m deixis.vlm.calibrate --screens $(DATA)/held-out
 
 lint: install

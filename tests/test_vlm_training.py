@@ -9,8 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from deixis.browser.errors import UsageError
 from deixis.browser.types import Box, Point
-from deixis.vlm import ask, counting, questions, scenes
+from deixis.vlm import ask, checkpoint, counting, questions, scenes
+from deixis.vlm.average import average, main
 from deixis.vlm.calibrate import Asked, apply, calibration_error, fit, threshold
 from deixis.vlm.config import ROLES
 from deixis.vlm.data import Parts
@@ -225,6 +227,63 @@ def test_training_resumes_where_it_was(screens: Path, tmp_path: Path) -> None:
         assert torch.equal(again.model.state_dict()[name], tensor)
     other = Nano(SMALL)
     assert take_over(other, tmp_path / "out" / "nano.safetensors") == []
+
+
+def test_the_mean_of_weights(screens: Path, tmp_path: Path) -> None:
+    files = [tmp_path / f"{name}.safetensors" for name in "abc"]
+    models = [Nano(SMALL), Nano(SMALL)]
+    for model, file in zip(models, files, strict=False):
+        checkpoint.save(model, SMALL, file)
+    for arguments, share in ([], 0.5), (["--shares", "1", "3"], 0.25):
+        main([*map(str, files[:2]), "--out", str(files[2]), *arguments])
+        one, other = (model.state_dict() for model in models)
+        for name, tensor in checkpoint.load(files[2]).state_dict().items():
+            assert torch.allclose(tensor, share * one[name] + (1 - share) * other[name], atol=2e-3)
+    with pytest.raises(UsageError, match="shares"):
+        average(files[:2], files[2], [1.0])
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "none.safetensors"), "--out", str(files[2])])
+
+
+def test_weights_are_kept_on_the_way(screens: Path, tmp_path: Path) -> None:
+    Trainer(tmp_path / "out", Nano(SMALL), Small(screens, drawn(screens, tmp_path)), 1e-3).run(minutes=0.05)
+    parts = sorted(file.name for file in (tmp_path / "out").glob("part-*.safetensors"))
+    assert parts and set(parts) <= {"part-1.safetensors", "part-2.safetensors", "part-3.safetensors"}
+
+
+def test_what_was_not_found_is_not_asked_for(screens: Path) -> None:
+    screen = json.loads((screens / "a.json").read_text())
+    boxes = [(float(e["box"][0]), float(e["box"][1]), float(e["box"][2]), float(e["box"][3])) for e in screen["els"]]
+    sheet, rng = Sheet(sighted([("Save", (50.0, 70.0, 90.0, 88.0))], boxes), screen), Random(4)
+    for _ in range(6):
+        sheet.lose(rng)
+    assert 0 < len(sheet.elements) < len(boxes) and len(sheet.drawn) == len(sheet.elements)
+    things = sheet.things()
+    assert len(things.texts) == 1 + len(sheet.elements) and all(
+        sum(e.roles) == pytest.approx(1) for e in sheet.elements
+    )
+    lost = [
+        box
+        for box in boxes[1:]
+        if not any(abs(e.box[0] - box[0]) < 20 and abs(e.box[1] - box[1]) < 20 for e in sheet.elements)
+    ]
+    asks = [
+        ask.Ask("save", (boxes[0],), "button"),
+        ask.Ask("that one", (lost[0],), "button"),
+        ask.Ask("no", (), "absent", True),
+    ]
+    assert example(things, asks, SMALL.decoder).absent.tolist() == [False, True]
+
+
+def test_near_misses_are_not_there(screens: Path, tmp_path: Path) -> None:
+    examples = Examples(Source(screens, drawn(screens, tmp_path), {}), SMALL.decoder, seed=3, size=2)
+    scene = Sheet(
+        sighted([("Save", (50.0, 70.0, 90.0, 88.0))], []), json.loads((screens / "a.json").read_text())
+    ).scene()
+    asks = [one for seed in range(20) for one in examples.nearly(scene, Random(seed))]
+    assert len(asks) > 20 and all(one.absent and not one.boxes for one in asks)
+    names = {name for name in scene.groups}
+    assert not names & {one.text.lower() for one in asks}
 
 
 def test_what_was_found_comes_back(tmp_path: Path) -> None:

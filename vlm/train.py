@@ -40,6 +40,8 @@ from deixis.vlm.train_symbols import Drawing
 
 FALL, WARM = 0.6, 50
 """The learning rate falls over the last part of the time, and rises over the first steps."""
+PARTS = 3
+"""Weights are kept at the ends of so many parts of the time, to be averaged (`average`)."""
 
 
 class Stage(Protocol):
@@ -104,7 +106,7 @@ class Trainer:
         )
         mean: dict[str, float] = {}
         start = seen = time.monotonic()
-        first = self.steps
+        first, kept = self.steps, 0
         self.model.train()
         while (done := (time.monotonic() - start) / (60 * minutes)) < 1:
             while (self.out / "PAUSE").exists():
@@ -119,6 +121,9 @@ class Trainer:
                 print(json.dumps(about | {name: round(value, 4) for name, value in mean.items()}), flush=True)
             if self.steps % 200 == 0:
                 self.save()
+            if int(done * PARTS) > kept:
+                kept = int(done * PARTS)
+                checkpoint.save(self.model, self.model.config, self.out / f"part-{kept}.safetensors")
         self.save()
         self.model.eval()
 
