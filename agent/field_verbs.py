@@ -8,6 +8,7 @@ import re
 from deixis.agent.quoted import END, HOLE, Held
 from deixis.agent.shapes import Shapes, clicks, many, needed
 from deixis.browser.actions import Action, Check, Click, Press, Select, Type, Upload
+from deixis.vlm.where import is_part
 
 FIELDS = Shapes()
 SEARCH_FIELD = "the search field"
@@ -171,18 +172,16 @@ def _clear(m: re.Match[str], held: Held) -> list[Action]:
 
 
 @FIELDS.add(
-    r"search(?: (?:for )?(?P<what>.+?)(?: (?:in|on|using|with) (?P<where>(?:the )?.*(?:field|box|bar|input)(?: (?:at|in|on) the .+)?))?)?"
+    r"search(?: (?:for )?(?P<what>.+?)(?: (?:in|on|using|with) (?P<where>(?!an? )(?:the )?(?:[^ ]+ ){0,3}(?:search[- ]?)?(?:field|box|bar|input)(?: (?:at|in|on) (?P<part>the .+))?))?)?"
 )
 def _search(m: re.Match[str], held: Held) -> list[Action]:
     if m["what"] is None:
         return [Click(target="search")]
-    return [
-        Type(
-            text=needed(m["what"], held, "what to search for"),
-            target=held.back(m["where"]) if m["where"] else SEARCH_FIELD,
-            submit=True,
-        )
-    ]
+    what, where = m["what"], m["where"]
+    if m["part"] and not is_part(m["part"]):
+        what, where = re.sub(r"^search (?:for )?", "", m[0], flags=re.I), None
+    text = needed(what, held, "what to search for")
+    return [Type(text=text, target=held.back(where) if where else SEARCH_FIELD, submit=True)]
 
 
 @FIELDS.add(r"check[ -]?out(?: now)?")
@@ -208,11 +207,6 @@ _MOVED = re.compile(
     r".*\b(?:slider|spinner|stepper|spin ?box|range|date ?picker|calendar|time ?picker|colou?r ?(?:picker|field))", re.I
 )
 """Fields whose value is set rather than chosen from a list."""
-_PART = re.compile(
-    r"(?:the |my )?(?:(?:left|right|top|bottom|main|upper|lower|page|site)[ -](?:hand )?)*(?:side ?bar|header|footer|nav(?:igation)?(?: ?(?:bar|menu|panel))?|(?:side|top|bottom|app|tab|tool) ?bar|corner|(?<=left |ight )side|(?<=left |ight |main )menu|dialog|page)",
-    re.I,
-)
-"""Parts of the screen: what is chosen there is no option of a list."""
 _DATED = re.compile(r"\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{1,4})?|\d{1,2}:\d{2}(?: ?[ap]m)?", re.I)
 
 
@@ -229,7 +223,7 @@ def _chosen(part: str, held: Held) -> Action:
     if split is None:
         return Click(target=needed(part, held, "what to choose"))
     option, field = needed(split["option"], held, "what to choose"), needed(split["field"], held, "the list")
-    if _PART.fullmatch(split["field"]):
+    if split["in"].lower() in {"in", "from", "under"} and is_part(split["field"]):
         return Click(target=f"{option} in {field}")
     if _MOVED.match(field) or _DATED.fullmatch(option):
         return Type(text=option, target=field)

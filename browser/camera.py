@@ -6,10 +6,12 @@ one of the picture; elsewhere Playwright takes them. Knows no action.
 
 import asyncio
 import base64
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
 from deixis.browser import devtools, hiding
@@ -75,11 +77,12 @@ class Camera:
 
     async def _png(self, page: Page, quick: bool) -> bytes:
         """quick: of a page at its plain size; for others Playwright knows how large they are drawn."""
-        session = await devtools.session(page.main_frame) if quick else None
-        if session is None:
-            return await page.screenshot(scale="device", caret="initial", timeout=self._config.answer_timeout * 1000)
-        wanted = {"format": "png", "optimizeForSpeed": True, "captureBeyondViewport": False}
-        return base64.b64decode((await session.send("Page.captureScreenshot", wanted))["data"])
+        if quick and (session := await devtools.session(page.main_frame)):
+            wanted = {"format": "png", "optimizeForSpeed": True, "captureBeyondViewport": False}
+            # A page that crashed or was replaced just now cannot be pictured so; Playwright waits, or says what became of it.
+            with suppress(PlaywrightError):
+                return base64.b64decode((await session.send("Page.captureScreenshot", wanted))["data"])
+        return await page.screenshot(scale="device", caret="initial", timeout=self._config.answer_timeout * 1000)
 
     def remembered(self, state: dict[str, Any]) -> Shot | None:
         """The last picture, if nothing can have changed since."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.async_api import Error as PlaywrightError
 
 from deixis.browser import launch
 from deixis.browser.actions import Click, Goto
@@ -34,6 +35,24 @@ async def test_after_an_unreachable_url_the_session_goes_on(browser_session: Ses
         await browser_session.start("http://127.0.0.1:9/")
     await browser_session.start(f"{pages_url}/recorder.html")
     assert (await browser_session.look()).title == "Where was that?"
+
+
+async def test_a_picture_the_quick_form_cannot_take_is_taken_the_other_way(
+    browser_session: Session, pages_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the page's process was replaced between the question and the picture."""
+
+    class Replaced:
+        async def send(self, method: str, wanted: dict[str, object]) -> dict[str, str]:
+            raise PlaywrightError(f"Protocol error ({method}): Unable to capture screenshot")
+
+    async def replaced(frame: object) -> Replaced:
+        return Replaced()
+
+    await browser_session.start(f"{pages_url}/recorder.html")
+    monkeypatch.setattr("deixis.browser.devtools.session", replaced)
+    await browser_session.page.evaluate("() => { document.body.style.background = 'red' }")
+    assert len((await browser_session.look()).png) > 1000
 
 
 async def test_a_page_that_never_answers(open_session: "SessionFactory", gated: "GatedServer") -> None:

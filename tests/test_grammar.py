@@ -234,6 +234,8 @@ def test_variables_are_taken_verbatim() -> None:
     [
         ("select Settings in the sidebar", [Click(target="Settings in the sidebar")]),
         ("from the left menu choose Invoices", [Click(target="Invoices in the left menu")]),
+        ("select Logo as the header", [Select(target="the header", option="Logo")]),
+        ("search for a room with minibar in the center", [Type(text="a room with minibar in the center", target="the search field", submit=True)]),
         ("select Large from the size menu", [Select(target="the size menu", option="Large")]),
         ("search for shoes in the search bar at the top", [Type(text="shoes", target="the search bar at the top", submit=True)]),
     ],

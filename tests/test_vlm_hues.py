@@ -32,6 +32,12 @@ def page(text: str = "Send") -> Image.Image:
         ("the Blue kettle", "the Blue kettle", None),
         ("the 'green' button", "the 'green' button", None),
         ("the button", "the button", None),
+        ("the green 'Save' button", "the 'Save' button", "green"),
+        ("the bluish button", "the button", "blue"),
+        ("the blue kettle's price", "the blue kettle's price", None),
+        ("the blue-green button", "the blue-green button", None),
+        ("select red from the list", "select red from the list", None),
+        ("the pınk button", "the pınk button", None),
         ("Redo the change", "Redo the change", None),
     ],
 )

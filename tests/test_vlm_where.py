@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from deixis.browser.types import Box, Screenshot
 from deixis.vlm.pointer import NanoPointer
-from deixis.vlm.where import LEAST, weights, where
+from deixis.vlm.where import LEAST, is_part, weights, where
 
 PAGE = Box(x0=0, y0=0, x1=1000, y1=600)
 CORNERS = {"top left": (30, 30), "top right": (970, 30), "bottom left": (30, 570), "bottom right": (970, 570)}
@@ -28,6 +28,10 @@ CORNERS = {"top left": (30, 30), "top right": (970, 30), "bottom left": (30, 570
         ("the search box located in the header.", "the search box", {"top left", "top right"}),
         ("Accept on this page", "Accept", {*CORNERS}),
         ("click Go at the top", "click Go", {"top left", "top right"}),
+        ("Settings, top right", "Settings", {"top right"}),
+        ("in the footer: Imprint", "Imprint", {"bottom left", "bottom right"}),
+        ("in the header click Sign in", "click Sign in", {"top left", "top right"}),
+        ("is Sign in at the bottom left?", "is Sign in", {"bottom left"}),
     ],
 )
 def test_where_something_is_said_to_be(request_: str, rest: str, corners: set[str]) -> None:
@@ -44,6 +48,31 @@ def test_where_something_is_said_to_be(request_: str, rest: str, corners: set[st
 )  # fmt: skip
 def test_what_says_nothing_of_where(request_: str) -> None:
     assert where(request_) is None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    ["the arrow to the left", "the link to the website", "Dock to left", "the button that takes me to the top"],
+)
+def test_ways_are_no_places(request_: str) -> None:
+    assert where(request_) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["Stay on this page", "Open in app", "Skip in main content", "Top right", "See what is on the left"]
+)
+def test_a_place_in_a_name_that_is_written_is_none(name: str) -> None:
+    for request in (name, f"click {name}", f"the {name} button", f"press {name} link"):
+        assert where(request, lambda words: words.lower() == name.lower()) is None
+    assert where(f"{name} at the bottom", lambda words: words.lower() == name.lower()) is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [("the sidebar", True), ("the left-hand menu", True), ("the top right corner", True), ("footer", True), ("the menu", False), ("the size list", False), ("the form", False)],
+)  # fmt: skip
+def test_parts_whose_place_is_known(words: str, part: bool) -> None:
+    assert is_part(words) is part
 
 
 def test_of_a_part_whose_edges_are_not_known_the_rest_counts_as_well() -> None:

@@ -23,7 +23,9 @@ def average(files: Sequence[Path], out: Path, shares: Sequence[float] = ()) -> N
     weigh = [share / sum(shares) for share in shares] if shares else [1 / len(files)] * len(files)
     states, last = [model.state_dict() for model in models], models[-1]
     for file, state in zip(files, states, strict=True):
-        if any(state[name].shape != value.shape for name, value in last.state_dict().items()):
+        if {name: value.shape for name, value in state.items()} != {
+            name: value.shape for name, value in states[-1].items()
+        }:
             raise UsageError(f"{str(file)!r} is of another shape than {str(files[-1])!r}")
     mean = {
         name: sum((share * state[name] for share, state in zip(weigh, states, strict=True)), 0 * value)

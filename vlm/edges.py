@@ -107,7 +107,10 @@ def _edged(picture: Pixels, sides: tuple[int, int, int, int]) -> bool:
 
 
 def _cell(picture: Pixels, sides: tuple[int, int, int, int]) -> bool:
-    """Whether its edges are lines of a table: they run on beyond at least three corners, some across and some down."""
+    """Whether its edges are lines of a table: at least three of their eight ends run on beyond a corner, some across, some down.
+
+    Fields joined into a grid look the same, and count as cells.
+    """
     left, top, right, bottom = sides
     across = sum(
         _on(picture[row - 3 : row + 4], before, after)

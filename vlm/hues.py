@@ -5,38 +5,48 @@ model and no question.
 """
 
 import re
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from deixis.vlm.simpler import Written
 
 HUES = {
     "red": ((345, 360), (0, 15)), "orange": ((15, 45),), "yellow": ((45, 68),), "green": ((75, 175),), "blue": ((190, 255),),
     "purple": ((255, 300),), "pink": ((300, 345),),
 }  # fmt: skip
 """Degrees on the circle of colours."""
-ALSO = {"violet": "purple", "magenta": "pink", "navy": "blue", "crimson": "red", "lime": "green"}
+ALSO = {
+    "bluish": "blue",
+    "purplish": "purple",
+    "violet": "purple",
+    "magenta": "pink",
+    "navy": "blue",
+    "crimson": "red",
+    "lime": "green",
+}
 SHOWN = 0.12
 """Share of a thing's pixels from which it is of a colour for sure: letters and thin drawings have no more."""
 LEAST = 0.03
 """What counts of a thing that shows nothing of the colour."""
 _WORD = re.compile(
-    rf"\b(?:(?:light|dark|bright|deep|pale) )?(?P<colour>{'|'.join([*HUES, *ALSO])})(?:d?ish)?(?:[ -]colou?red)? (?=\w)",
-    re.I,
+    rf"(?<![\w/-])(?:(?:light|dark|bright|deep|pale) )?(?P<colour>{'|'.join([*HUES, *ALSO])})(?:d?ish)?(?:[ -]colou?red)? "
+    r"(?!(?:in|on|at|from|below|above|under|and|or|as|for|to|next|with|of|now|please)\b)(?=[\w'\"“‘«`])",
+    re.I | re.A,
 )
 
 
-def asked(request: str, written: Callable[[str], bool]) -> tuple[str, str | None]:
-    """The request without the colour it asks for, and that colour; None where there is none, or it is part of a name.
-
-    written: whether words stand on the screen, one after the other.
-    """
-    outside = re.sub(r"['\"“‘«`].*['\"”’»`]", lambda m: " " * len(m[0]), request)
+def asked(request: str, written: Written) -> tuple[str, str | None]:
+    """The request without the colour it asks for, and that colour; None where there is none, or it is part of a name."""
+    outside = re.sub(r"['\"“‘«`].*['\"”’»`]", lambda m: m[0][0] + " " * (len(m[0]) - 2) + m[0][-1], request)
     found = _WORD.search(outside)
-    if found is None or written(f"{found['colour']} {request[found.end() :].split()[0]}"):
+    if found is None:
         return request, None
-    colour = found["colour"].lower()
+    colour, shown = found["colour"].lower(), found[0].strip()
+    next_word = re.sub(r"['’]s$", "", request[found.end() :].split()[0])
+    if any(map(written, (colour, shown, f"{colour} {next_word}", f"{shown} {next_word}"))):
+        return request, None
     return request[: found.start()] + request[found.end() :], ALSO.get(colour, colour)
 
 

@@ -25,7 +25,14 @@ Box = tuple[float, float, float, float]
 
 def ended(boxes: Sequence[Box], picture: Pixels) -> list[Box]:
     """The lines, the short ones longer where letters were left out. picture: (height, width, 3) at one pixel per CSS pixel."""
-    return [_ended(box, [other for other in boxes if other != box and _level(box, other)], picture) for box in boxes]
+    return [
+        _ended(box, [other for other in boxes if other != box and _level(box, other)], picture) if _short(box) else box
+        for box in boxes
+    ]
+
+
+def _short(box: Box) -> bool:
+    return 3 <= box[2] - box[0] <= SHORT * (box[3] - box[1])
 
 
 def _level(box: Box, other: Box) -> bool:
@@ -37,10 +44,11 @@ def _level(box: Box, other: Box) -> bool:
 
 
 def _ended(box: Box, near: Sequence[Box], picture: Pixels) -> Box:
+    """One line to its last letters; near: other lines on its height, which it does not run into."""
     top, bottom = max(0, round(box[1])), min(picture.shape[0], round(box[3]))
-    left, right = round(box[0]), round(box[2])
+    left, right = max(0, round(box[0])), min(picture.shape[1], round(box[2]))
     high = bottom - top
-    if high < 5 or not 3 <= right - left <= SHORT * high:
+    if high < 5 or right - left < 3:
         return box
     most, gap = round(MOST * high), max(2, round(GAP * high))
     start, end = max(0, left - most), min(picture.shape[1], right + most)
@@ -49,12 +57,12 @@ def _ended(box: Box, near: Sequence[Box], picture: Pixels) -> Box:
     inked = (np.abs(strip - ground) > INK).any(-1).sum(0)
     before = _more(inked[: right - start][::-1], right - left, gap, high)
     after = _more(inked[left - start :], right - left, gap, high)
-    lowest = max((round(other[2]) for other in near if other[2] <= box[0] + 1), default=0)
-    highest = min((round(other[0]) for other in near if other[0] >= box[2] - 1), default=picture.shape[1])
+    first_free = max((round(other[2]) for other in near if other[2] <= box[0] + 1), default=0)
+    last_free = min((round(other[0]) for other in near if other[0] >= box[2] - 1), default=picture.shape[1])
     return (
-        float(max(left - before, min(lowest, left))) if before else box[0],
+        float(max(left - before, min(first_free, left))) if before else box[0],
         box[1],
-        float(min(right + after, max(highest, right))) if after else box[2],
+        float(min(right + after, max(last_free, right))) if after else box[2],
         box[3],
     )
 

@@ -20,6 +20,7 @@ from deixis.vlm import beside, checkpoint, counting, hues, judge, labelled, prec
 from deixis.vlm.decoder import Asked, Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
+from deixis.vlm.names import letters_of
 from deixis.vlm.places import Place, in_order, namesakes, one_place, place_at, places_of, says_so
 from deixis.vlm.runs import Runs, runs_of
 from deixis.vlm.settled import settled
@@ -34,6 +35,8 @@ NEAR = 24.0
 CROP = (336, 192)
 """CSS width and height of the second look's crop."""
 ZOOM = 1.5
+LONGEST = 300
+"""Letters of a request that is looked at for framing, places and colours."""
 ELSEWHERE = 0.3
 """What something counts, by where it is said to be and how it is said to look, below which its name counts as not written."""
 
@@ -80,6 +83,8 @@ class Kept(NamedTuple):
     runs: Runs
     picture: Image.Image | None = None
     """At one pixel per CSS pixel; without it no colours are told."""
+    part: bool = False
+    """Whether it is a part of a page, on which nothing is at the top or in a side bar."""
 
 
 class Sought(NamedTuple):
@@ -124,7 +129,7 @@ class NanoPointer:
         edges = tuple(round(v * screenshot.scale) for v in (x0, y0, x0 + width, y0 + height))
         size = (round(width * ZOOM), round(height * ZOOM))
         crop = image.crop(edges).resize(size, Image.Resampling.BICUBIC)  # type: ignore[arg-type]
-        places = self._places(self._seen("", crop, crop), [target])[0]
+        places = self._places(self._seen("", crop, crop)._replace(part=True), [target])[0]
         return _moved(self._pointing(target, places, time.perf_counter() - start), 1 / ZOOM, x0, y0)
 
     def read(self, screenshot: Screenshot, question: str) -> Reading:
@@ -204,7 +209,7 @@ class NanoPointer:
             if number:
                 said_so = spans.alone(one.like, kept.runs, kept.things, within=True)
                 places = in_order(places, number, namesakes(kept.things, places, said_so))
-            elif apart := self._told_apart(kept, one):
+            elif apart := self._told_apart(kept, one, sought[row]):
                 # What tells it apart is written: whether it is there is a question about its own name.
                 place, one, judged, told = apart.place, apart.answered, apart.judged or judged, apart.told
                 places = [place, *(other for other in places if not one_place(kept.things, place, other))]
@@ -221,16 +226,19 @@ class NanoPointer:
 
     def _plainer(self, kept: Kept, target: str) -> tuple[str, Sought]:
         """A request without framing, without where it is on the screen and its colour, and these two."""
+        target = " ".join(target.split())
+        known = set(kept.runs.letters)
 
         def written(words: str) -> bool:
-            return says(kept.things, questions.letters(words).replace(" ", ""))
+            return letters_of(words) in known
 
-        if written(target):
+        if len(target) > LONGEST or written(target):
             return target, Sought()
         target, colour = hues.asked(target, written) if kept.picture else (target, None)
         target = unframed(target, written)
-        place = where.where(target)
-        return simpler(place.rest if place else target, written), Sought(place, colour)
+        place = where.where(target, written)
+        rest = simpler(place.rest if place else target, written)
+        return rest, Sought(None if kept.part else place, colour)
 
     def _counts(self, kept: Kept, one: counting.Counted) -> str:
         """What is counted: the second of several Edits, when the Edit in the second row is asked for."""
@@ -262,7 +270,7 @@ class NanoPointer:
             found.append(Answered(question, places, like, sure, float(answers.absent[row])))
         return asked, found
 
-    def _told_apart(self, kept: Kept, one: Answered) -> Apart | None:
+    def _told_apart(self, kept: Kept, one: Answered, sought: Sought) -> Apart | None:
         """Which of several with one name is meant, when the question says beside what it stands, and that is written."""
         likeliest = one.places[0].mass if one.places else 0.0
         if (asked_for := beside.value(one.question)) and (place := self._value(kept, *asked_for)):
@@ -270,21 +278,21 @@ class NanoPointer:
         for reading in beside.readings(one.question):
             if not spans.one_name(one.question, reading.anchor, kept.runs):
                 anchors = spans.written(reading.anchor, kept.runs, kept.things)
-                if anchors and (apart := self._nearest(kept, reading, anchors)):
+                if anchors and (apart := self._nearest(kept, reading, anchors, sought)):
                     return apart
         for reading in beside.splits(one.question):
             anchors = spans.labels(reading.anchor, kept.runs, kept.things)
             named = not anchors or spans.one_name(one.question, reading.anchor, kept.runs)
-            if not named and (apart := self._nearest(kept, reading, anchors)):
+            if not named and (apart := self._nearest(kept, reading, anchors, sought)):
                 return apart
         return None
 
-    def _nearest(self, kept: Kept, reading: beside.Beside, anchors: Sequence[Box]) -> Apart | None:
+    def _nearest(self, kept: Kept, reading: beside.Beside, anchors: Sequence[Box], sought: Sought) -> Apart | None:
         """Of several with the name that is wanted, the one that stands by one of the boxes."""
         same = spans.alone(spans.likeness(reading.target, kept.runs), kept.runs, kept.things)
         if len(same) < 2:
             return None
-        asked, (named,) = self._answered(kept, [reading.target])
+        asked, (named,) = self._answered(kept, [reading.target], [sought])
         alike = namesakes(kept.things, named.places, same)
         rivals = [place for place, so in zip(named.places, alike, strict=True) if so and says_so(place, same)]
         chosen = beside.nearest(reading.way, [place.box for place in rivals], anchors)
@@ -324,7 +332,10 @@ def _scaled(places: list[Place], confidence: float) -> list[Place]:
 def _looked_for(
     kept: Kept, sought: Sought, like: np.ndarray, things: np.ndarray, words: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Names (R,), things (T,) and words (W,) of a screen as they count where, and in which colour, something is looked for."""
+    """Names (R,), things (T,) and words (W,) of a screen as they count where, and in which colour, something is looked for.
+
+    What is written elsewhere counts half, and the shares sum up to less where the decoder hardly thought of that part.
+    """
     boxes = np.concatenate([kept.things.boxes.numpy(), kept.things.word_boxes.numpy().reshape(-1, 4)])
     (x0, y0), (x1, y1) = boxes[:, :2].min(0).tolist(), boxes[:, 2:].max(0).tolist()
     counts = np.ones(len(boxes))

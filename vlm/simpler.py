@@ -2,25 +2,25 @@
 
 People frame a name in more ways than templates do, and every word that is not known as framing weighs as if it were part
 of the name. So what only asks is taken away, and kinds of things get the words they were learnt by. Nothing is taken away
-that is written on the screen together with the name. Knows nothing of tensors and models.
+that is written on the screen together with the name. English only. Knows nothing of tensors and models.
 """
 
 import re
 from collections.abc import Callable
 
 Written = Callable[[str], bool]
-"""Whether words stand on the screen, one after the other."""
+"""Whether just these words stand on the screen, one after the other."""
 
 _ACTS = "click|press|tap|hit|push|select|choose|pick|open|check|tick|type|enter|go|find|locate|show|take|navigate|use|scroll|toggle|switch|turn|close|expand|add|bring|pull|hover|read"
 _LEADS = re.compile(
     rf"^(?:(?:please|kindly|go ahead and|go on and|try to|make sure to|be sure to|feel free to|you (?:should|need to|have to|can|must|may)|"
     rf"(?:can|could|would|will) you(?: please| kindly| just| maybe)?|(?:i|we)(?:'d| would) like(?: you)? to|(?:i|we) (?:want|need|have|wish)(?: you)? to|i wanna|i'm (?:trying|looking) to|"
-    rf"let's|let us|let me|help me(?: to)?|time to|proceed to|attempt to)\b[ ,:]*|"
+    rf"let's|let us|let me|where(?: is|'s)|help me(?: to)?|time to|proceed to|attempt to)\b[ ,:]*|"
     rf"(?:now|then|next|okay|ok|so|just|and|also|first|finally|lastly)(?:,? (?=(?:{_ACTS})\b)|, ))",
     re.I,
 )
 _TAILS = re.compile(
-    r"[ ,]*(?:\b(?:please|for me|thanks|thank you|right away|right now|immediately|if you can|if possible|on it|instead|once|when ready)|\band (?:click|press|tap|open|select|hit) (?:on )?(?:it|that)|\bto (?:continue|proceed|go on))[ .!?]*$",
+    r"(?<![ ,])[ ,]*(?:\b(?:please|for me|thanks|thank you|right away|right now|immediately|if you can|if possible|on it|instead|once|when ready)|\band (?:click|press|tap|open|select|hit) (?:on )?(?:it|that)|\bto (?:continue|proceed|go on))[ .!?]*$",
     re.I,
 )
 _FOUND_BY = re.compile(r"^(?:find|locate|look for|spot|identify|search out)\b ", re.I)
@@ -29,8 +29,8 @@ _RESTS = re.compile(r"(?:in|out|up|on|at|it|to|by|\W*$)\b", re.I)
 _VERBS = (
     (re.compile(r"^(?:go|head|navigate|jump|move|switch|proceed|return)(?: over| back| on)? (?:to|into)\b ", re.I), "go to "),
     (re.compile(r"^(?:take|bring|get|send|lead) me(?: over| back)? to\b ", re.I), "go to "),
-    (re.compile(r"^(?:bring|pull|call|open|fire) up\b |^show me\b ", re.I), "open "),
-    (re.compile(r"^(?:hit|push|smash|punch|poke) (?:on )?", re.I), "press "),
+    (re.compile(r"^(?:bring|pull|call|open|fire) up\b ", re.I), "open "),
+    (re.compile(r"^(?:hit|smash|punch|poke) (?:on )?", re.I), "press "),
 )  # fmt: skip
 _LOOKS = (
     "big|small|little|large|tiny|huge|wide|long|tall|round|rounded|square|circular|rectangular|bold|bright|pale|"
@@ -43,13 +43,14 @@ _LOOK = re.compile(
 )
 _KINDS = r"buttons?|btn|links?|hyperlink|icons?|tabs?|fields?|box|boxes|input|checkbox|switch|toggle|dropdown|menu|option|item|text|label|heading|image|picture|thing|one|entry|element|symbol"
 """What a thing may be called after words of its looks."""
+_ACT = r"(?P<act>(?:(?:click|press|tap|hit|select|choose|open|pick|check)(?: on)? )?)"
 _SAID = re.compile(
-    r"^(?P<act>(?:(?:click|press|tap|hit|select|choose|open|pick|check)(?: on)? )?)(?:(?:the|an?|that|this|any) )?(?:word|words|thing|one|element|item|control|text|label|caption|phrase|something|anything|whatever|part|bit|place|spot|control element|ui element)s? "
-    r"(?:(?:that|which)(?: is|'s)? )?(?:says?|reads?|called|named|labell?ed|titled|captioned|saying|reading|marked|showing|with the (?:text|label|words?|name|caption|title)|with) (?:as )?(?P<name>.+)$",
+    rf"^{_ACT}(?:(?:the|an?|that|this|any) )?(?:words?|things?|one|elements?|items?|control|text|label|phrase|something|anything|whatever|part|bit|ui element) "
+    r"(?:(?:that|which)(?: is|'s)? )?(?:says?|reads?|called|named|labell?ed|titled|captioned|saying|reading|marked|showing|with the (?:text|label|words?|name|caption|title)) (?:as )?(?P<name>.+)$",
     re.I,
 )
 _WORD = re.compile(
-    rf"^(?P<act>(?:(?:click|press|tap|hit|select)(?: on)? )?)(?:the )?(?:words?|phrase|caption|controls?|widget|option) (?:for )?(?P<name>(?!(?:of|in|on|at|with|next|under|below|above|{_KINDS})\b).+)$",
+    rf"^{_ACT}(?:the (?:words?|phrase)|(?:the )?controls? for) (?P<name>(?!(?:of|in|on|at|with|next|under|below|above)\b).+)$",
     re.I,
 )
 _SHOWN = re.compile(
@@ -64,12 +65,25 @@ _ENDS = (
     (re.compile(r" icon button$| (?:glyph|symbol|pictogram|sign|logo|thingy icon)$", re.I), " icon"),
     (re.compile(r" (?:thing|thingy|thingie|thingamajig|one|element|control|widget|component|clickable|ui element)$", re.I), ""),
     (re.compile(r" (?:page|screen|section|panel)$", re.I), " link"),
-    (re.compile(r" (?:text|label|caption|words?|heading|title)$", re.I), " text"),
+    (re.compile(r" (?:text|label|words?)$", re.I), " text"),
 )  # fmt: skip
+_DOES = re.compile(
+    r"(?:change|remove|add|delete|edit|upload|print|share|reload|refresh|save|enter|type|fill|write|set|expand|collapse|close|rename|update|translate|make|create|hide|insert|move|copy|bookmark|"
+    r"follow|report|mute|pin|download|send|read|full|split|per|\d+ per)\b",
+    re.I,
+)
+"""What the page does to a page, a logo or a title: these are no kinds then ("share this page")."""
 _FEW = rf"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\d+(?:st|nd|rd|th)|last|next|previous|other|same|this|that|{_KINDS})"
 """What is no name by itself."""
 _LITTLE_PICTURE = re.compile(r"^(?P<lead>.*)\blittle (?P<name>.+?) (?:picture|image|drawing)$", re.I)
-_NAME = re.compile(r"^(?:(?:click|press|tap|open|go to|select|show|find) (?:on )?)?(?:(?:the|an?|that|this) )?", re.I)
+_NAME = re.compile(rf"^(?:(?:{_ACTS}|hit|see|view|visit)(?: on| to| me)? )?(?:(?:the|an?|that|this) )?", re.I)
+_KIND_LAST = re.compile(rf" (?:{_KINDS})$", re.I)
+
+
+def is_name(text: str, written: Written) -> bool:
+    """Whether a request is a name that is written, with no more than a verb, an article or a kind of thing around it."""
+    forms = [text, re.sub(r"^(?:the|an?) ", "", text, flags=re.I), _NAME.sub("", text)]
+    return any(written(form) or written(_KIND_LAST.sub("", form)) for form in forms if form)
 
 
 def simpler(request: str, written: Written) -> str:
@@ -82,53 +96,68 @@ def simpler(request: str, written: Written) -> str:
     return text
 
 
+def _starts(text: str, written: Written) -> bool:
+    """Whether the first words belong to a name that is written ("Find my device link")."""
+    bare = re.sub(r"^(?:the|an?) ", "", text, flags=re.I)
+    return any(written(form) or written(_KIND_LAST.sub("", form)) for form in (text, bare))
+
+
 def unframed(text: str, written: Written) -> str:
     """Without what leads up to the request or follows it; verbs as they were learnt."""
     for form in (_LEADS, _TAILS):
         shorter = form.sub("", text, count=1)
-        if shorter and shorter != text and not _RESTS.match(shorter) and not written(_NAME.sub("", text)):
+        if shorter.strip() and shorter != text and not _RESTS.match(shorter) and not is_name(text, written):
             text = shorter
-    text = re.sub(r"^(?:that|this) (?=\w+ \w)", "the ", text, flags=re.I) if not written(text) else text
+    if _starts(text, written):
+        return text
+    text = re.sub(r"^(?:that|this) (?=\w+ \w)", "the ", text, flags=re.I)
     found = _FOUND_BY.match(text)
-    if found and not _RESTS.match(text[found.end() :]) and not written(text):
+    if found and not _RESTS.match(text[found.end() :]):
         text = text[found.end() :]
     for form, verb in _VERBS:
-        if form.match(text) and not written(text):
+        if form.match(text):
             return form.sub(verb, text, count=1)
-    return text
+    shown = re.match(r"^show me (?P<name>.+)$", text, re.I)
+    return f"open {shown['name']}" if shown and is_name(shown["name"], written) else text
 
 
 def _unlooked(text: str, written: Written) -> str:
     """Without words of looks in front of a name: the big blue one."""
     found = _LOOK.match(text)
-    if found is None or written(f"{found['look']} {found['rest'].split()[0]}"):
+    if found is None:
         return text
-    # "the only link": nothing but a kind is left, and looks say which; "the white": looks are all there is.
-    if re.fullmatch(_KINDS, found["rest"], re.I):
+    look, rest = found["look"], found["rest"]
+    # A choice of looks ("Small", "Large") is a name, and where nothing but kinds is left, looks say which.
+    if any(map(written, (look, f"{look} {rest.split()[0]}", f"{look} {_KIND_LAST.sub('', rest)}"))):
         return text
-    return f"{found['lead']}{found['rest']}"
+    if re.fullmatch(rf"(?:(?:{_KINDS}|size|colou?r|swatch|theme|print|mode) ?)+", rest, re.I):
+        return text
+    return f"{found['lead']}{rest}"
 
 
 def _named(text: str, written: Written) -> str:
     """Of "the thing that says X" only X, and of "the icon that looks like X" the X icon."""
+    if is_name(text, written):
+        return text
     if found := _SHOWN.match(text):
         return f"{found['act']}the {found['name']} icon"
     if found := _SHAPED.match(text):
         return f"{found['name']} icon"
     if found := _LITTLE_PICTURE.match(text):
         return f"{found['lead']}{found['name']} icon"
-    for form in (_SAID, _WORD):
-        found = form.match(text)
-        if found and not written(text):
-            return f"{found['act']}{found['name']}"
-    return text
+    if found := _SAID.match(text):
+        return f"{found['act']}{found['name']}"
+    found = _WORD.match(text)
+    return f"{found['act']}{found['name']}" if found and not _KIND_LAST.search(text) else text
 
 
 def _ended(text: str, written: Written) -> str:
     """Kinds as they were learnt: a nav item is a link, a glyph an icon."""
     name = _NAME.sub("", text)
+    if _DOES.match(text) or written(name):
+        return text
     for form, kind in _ENDS:
         left = form.sub("", name)
-        if left and left != name and not re.fullmatch(_FEW, left, re.I) and not written(name):
+        if left and left != name and not re.search(rf"\b(?:{_FEW}|the|an?|my|per|of|in|la|le)$", left, re.I):
             return form.sub(kind, text)
     return text

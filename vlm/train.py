@@ -41,7 +41,7 @@ from deixis.vlm.train_symbols import Drawing
 FALL, WARM = 0.6, 50
 """The learning rate falls over the last part of the time, and rises over the first steps."""
 PARTS = 3
-"""Weights are kept at the ends of so many parts of the time, to be averaged (`average`)."""
+"""Weights are kept at the end of each of so many parts of the time, the last ones as `nano.safetensors`, to be averaged (`average`)."""
 
 
 class Stage(Protocol):

@@ -312,11 +312,15 @@ def middles_in(boxes: Tensor, targets: tuple[scenes.BoxTuple, ...]) -> Tensor:
     return hit
 
 
+def findable(things: Things, asks: Sequence[ask.Ask]) -> list[ask.Ask]:
+    """Without what is there and was not found: nobody can point at that, nor say whether it is there."""
+    found = (things.boxes[things.lines :], things.word_boxes)
+    return [q for q in asks if q.absent or any(middles_in(boxes, q.boxes).any() for boxes in found)]
+
+
 def example(things: Things, asks: list[ask.Ask], config: Any) -> Example:
     """What the decoder is asked, and what it should say."""
     words = things.word_boxes
-    # What is there and was not found can be pointed at by nobody, and nobody can say that it is there.
-    asks = [q for q in asks if q.absent or any(middles_in(b, q.boxes).any() for b in (things.boxes, words))] or asks[:1]
     hits = torch.stack([middles_in(things.boxes, q.boxes) for q in asks])
     hits[:, : things.lines] = False  # lines are hit by their words
     return Example(
@@ -354,6 +358,7 @@ class Examples(IterableDataset[list[Example]]):
         """Drawings of what people have words for."""
         self.near: dict[str, list[Wording]] = {}
         """Labels by each of their words."""
+        # What people say of each label, folded.
         self.said = {label: {fold(words) for words in some} for label, some in self.sayings.items()}
         for wording in self.wordings:
             for word in {fold(part) for part in wording.label.split() if len(part) > 3}:
@@ -393,8 +398,8 @@ class Examples(IterableDataset[list[Example]]):
         things = sheet.things()
         if not things.words:
             return None
-        asks = sheet.asks + self.asks(scene, rng)
-        return example(things, asks, self.config)
+        asks = findable(things, sheet.asks + self.asks(scene, rng))
+        return example(things, asks, self.config) if asks else None
 
     def asks(self, scene: scenes.Scene, rng: Random) -> list[ask.Ask]:
         """Questions of all kinds about a screen."""
@@ -426,8 +431,7 @@ class Examples(IterableDataset[list[Example]]):
                 continue
             if {fold(part) for part in said.split()} <= there:
                 continue
-            role = "button" if wording.role == "icon" else wording.role
-            text = phrases.phrase(wording.label, role, False, rng) if rng.random() < 0.5 else said
+            text = phrases.phrase(wording.label, wording.role, False, rng) if rng.random() < 0.5 else said
             asks.append(ask.Ask(text, (), "absent", True))
         return asks
 

@@ -3,16 +3,20 @@
 A request is taken apart into what is wanted and the part of the screen it is looked for in; what lies elsewhere counts
 less, by how far away it lies. Parts are measured on what is on the screen rather than on the window, so that empty
 margins do not move the middle. Of a part whose place nobody can know ("in the dialog") only the words are taken away.
-Knows nothing of tensors and models.
+English only. Knows nothing of tensors and models.
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deixis.browser.types import Box
+from deixis.vlm.simpler import Written, is_name
+
+Found = re.Match[str] | Mapping[str, str | None]
 
 LEAST = 0.02
 """What counts of a thing that lies at the other end of the screen."""
@@ -67,13 +71,14 @@ _PLACE = "|".join(
 )
 _PAGE = r"page|screen|window|site|website|web ?page|view|app|application"
 _OTHER = r"form|dialog|modal|pop-?up|list|table|header|toolbar|side ?bar|menu|card|panel|section"
-_IN = r"(?:at|in|on|to|from|near|within|inside|towards?|along) (?:the |this |its )?(?:very |far )?"
+_IN = r"(?:at|in|on|from|near|within|inside|along|(?:over|off) to) (?:the |this |its )?(?:very |far )?"
 _SAID = rf"{_IN}(?P<place>{_PLACE})(?: of (?:the |this )?(?:(?:{_PAGE})|(?P<other>{_OTHER})))?"
 _FORMS = tuple(
     re.compile(form, re.I)
     for form in (
-        rf"^(?P<lead>)(?P<rest>.+?),? (?:(?:that is|that's|which is|located|placed|found|shown|displayed) )?{_SAID}[.!]?$",
-        rf"^(?P<lead>){_SAID}, (?P<rest>.+)$",
+        rf"^(?P<lead>)(?P<rest>.+?),? (?:(?:that is|that's|which is|located|placed|found|shown|displayed) )?{_SAID}[.!?]*$",
+        rf"^(?P<lead>)(?P<rest>.+?), (?P<place>{_PLACE})(?P<other>)[.!?]*$",
+        rf"^(?P<lead>){_SAID}(?:, ?|: ?| (?=(?:click|press|tap|open|select|choose|find)\b))(?P<rest>.+)$",
         rf"^(?P<lead>(?:the )?)(?P<place>{_CORNER}(?: corner)?)(?P<v1>)(?P<h1>)(?P<other>)(?:'s)? (?P<rest>.+)$",
     )
 )
@@ -84,24 +89,30 @@ _MOVES = re.compile(
 """Requests of which nothing is left that could be a name: "scroll to the top of the page"."""
 
 
-def where(request: str) -> Where | None:
-    """What is wanted and where it is; None when the request does not say where."""
+def is_part(words: str) -> bool:
+    """Whether words name a part of the screen whose place is known: "the sidebar", "the top right corner"."""
+    found = re.fullmatch(rf"(?:the |my |this |its )?(?P<place>{_PLACE})", words.strip(), re.I)
+    return found is not None and _part({**found.groupdict(), "other": None}) != Part()
+
+
+def where(request: str, written: Written = lambda words: False) -> Where | None:
+    """What is wanted and where it is; None when the request does not say where, or these are words of a name ("Back to top")."""
     rest, parts = request.strip(), list[Part]()
     while found := next((match for form in _FORMS if (match := form.match(rest))), None):
-        if _MOVES.fullmatch(found["rest"]):
+        if _MOVES.fullmatch(found["rest"]) or is_name(rest, written):
             break
         parts.append(_part(found))
         rest = f"{found['lead']}{found['rest']}"
     return Where(rest, tuple(parts)) if parts else None
 
 
-def _part(found: re.Match[str]) -> Part:
+def _part(found: Found) -> Part:
     vertical, side = found["v"] or found["v1"], found["h"] or found["h1"]
     if not (vertical or side):
-        return next(part for form, part in _NAMED if re.fullmatch(form, found["place"], re.I))
+        return next((part for form, part in _NAMED if re.fullmatch(form, found["place"] or "", re.I)), Part())
     return Part(
-        (_ACROSS[side.lower()],) if side else (ALL,),
-        _VERTICAL[vertical.lower()] if vertical else ALL,
+        (_ACROSS.get(side.lower(), ALL),) if side else (ALL,),
+        _VERTICAL.get(vertical.lower(), ALL) if vertical else ALL,
         UNKNOWN if found["other"] else LEAST,
     )
 
