@@ -101,7 +101,9 @@ def test_learning_lowers_the_loss_and_a_frozen_decoder_stays(way: str) -> None:
     losses = study_learning.learn(way, chat, bridge, PAGES, 4.0, Told())
     changed = [name for name, value in chat.language.state_dict().items() if not torch.equal(value, before[name])]
     assert bool(changed) == (way == "tuned") and len(losses) > 10
-    assert float(loss_of(chat, bridge, some).detach()) < first and sum(losses[-5:]) < sum(losses[:5])
+    assert float(loss_of(chat, bridge, some).detach()) < first
+    # Behind a frozen decoder of random weights the losses of single steps, each on another page, hardly fall.
+    assert way == "frozen" or sum(losses[-5:]) < sum(losses[:5])
 
 
 def test_questions_side_by_side_are_answered_as_each_alone() -> None:
