@@ -17,6 +17,8 @@ from deixis.browser.types import Box, Change, Hit, Point, Pointing, Screenshot
 Source = Literal["first", "beside", "alternative", "second_look"]
 WORTH_A_TRY = 0.1
 """Confidence from which a target is tried though it does not count as found, where the gate is strict."""
+WORTHLESS = 0.01
+"""Confidence below which a next-best point is not tried: where a click changes nothing, one somewhere else may do harm."""
 BESIDE = (20.0, 56.0)
 """CSS pixels from the edge of words to the field or box that they may name."""
 CHECKABLE = {"checkbox", "radio", "switch", "menuitemcheckbox", "menuitemradio", "option"}
@@ -59,6 +61,8 @@ class Grounding:
         if look is not None:
             yield Guess("second_look", look)
         for other in first.alternatives:
+            if other.confidence < WORTHLESS:
+                continue
             yield Guess(
                 "alternative",
                 first.model_copy(update={"point": other.point, "confidence": other.confidence, "box": None}),

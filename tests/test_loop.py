@@ -1,11 +1,13 @@
 """The loop with a real browser and a pointer that knows its answers: gate, verify, second looks, limits, journal."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from deixis.agent.ground import Grounding
 from deixis.agent.journal import Journal, read_journal
 from deixis.agent.loop import Limits, Loop
 from deixis.agent.planner import InstructionPlanner
@@ -14,7 +16,7 @@ from deixis.agent.state import Outcome, Step, TaskState
 from deixis.agent.vlm_planner import prompt
 from deixis.browser.actions import Action, Click, Expect, Press, Read, Type
 from deixis.browser.session import Session
-from deixis.browser.types import Box, Point, Pointing, Reading, Screenshot
+from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
 from tests.fakes import FixedPointer, LookingPointer, ReadingPointer, ScriptedPlanner
 
 if TYPE_CHECKING:
@@ -251,3 +253,20 @@ async def test_the_planner_is_told_of_a_page_that_never_came(
     assert outcome is Outcome.FINISHED and state.steps[0].change is not None and state.steps[0].change.stopped
     said = f"step 1: the page at '{gated.url}/never' did not come within"
     assert len(state.notes) == 1 and state.notes[0].startswith(said) and said in prompts[1] and said not in prompts[0]
+
+
+async def test_next_best_points_that_nothing_speaks_for_are_not_tried() -> None:
+    class Doubtful:
+        name = weights_sha256 = ""
+
+        def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
+            rest = [Candidate(point=Point(x=x, y=9), confidence=sure) for x, sure in ((20, 0.3), (30, 2e-9))]
+            return [
+                Pointing(
+                    target=targets[0], point=Point(x=10, y=9), confidence=0.9, found=True, alternatives=tuple(rest)
+                )
+            ]
+
+    shot = Screenshot(png=b"", width=100, height=100)
+    tried = [guess.pointing.point async for guess in Grounding(Doubtful(), shot, "Continue").guesses()]
+    assert [point.x for point in tried if point] == [10, 20]
