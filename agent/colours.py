@@ -3,8 +3,10 @@
 import io
 import re
 
+from PIL import Image
+
 from deixis.browser.types import Box, Screenshot
-from deixis.vlm.hues import HUES
+from deixis.vlm.hues import HUES, coloured
 
 AROUND = 14.0
 """CSS pixels around words that still belong to them: a coloured box, its border, its icon."""
@@ -24,10 +26,6 @@ def colour_in(words: str) -> tuple[str | None, str]:
 
 def shows(screenshot: Screenshot, box: Box, colour: str) -> bool:
     """Whether a place on a picture, in CSS pixels, shows a colour."""
-    from PIL import Image
-
-    from deixis.vlm.hues import coloured
-
     scale = screenshot.scale
     with Image.open(io.BytesIO(screenshot.png)) as image:
         edges = (box.x0 - AROUND, box.y0 - AROUND, box.x1 + AROUND, box.y1 + AROUND)

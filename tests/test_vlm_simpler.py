@@ -85,6 +85,10 @@ def test_deeds_of_the_page_stay(request_: str) -> None:
     assert simpler(request_, screen()) == request_
 
 
+def test_a_name_may_be_written_with_a_hyphen() -> None:
+    assert simpler("the Round trip option", screen("Round-trip", "One-way")) == "the Round trip option"
+
+
 @given(st.text(max_size=50) | st.lists(st.sampled_from(["please", "the", "big", "blue", "icon", "that", "says", "go", "to", "up", "find", "page", "a", "Save", "(the", "button)", "and", "click", "it"]), max_size=9).map(" ".join))  # fmt: skip
 def test_something_is_left_of_any_request(request_: str) -> None:
     found = simpler(request_, screen("Save"))

@@ -128,7 +128,8 @@ def _unlooked(text: str, written: Written) -> str:
         return text
     look, rest = found["look"], found["rest"]
     # A choice of looks ("Small", "Large") is a name, and where nothing but kinds is left, looks say which.
-    if any(map(written, (look, f"{look} {rest.split()[0]}", f"{look} {_KIND_LAST.sub('', rest)}"))):
+    name = _KIND_LAST.sub("", rest)
+    if any(map(written, (look, f"{look} {rest.split()[0]}", f"{look}-{rest.split()[0]}", f"{look} {name}"))):
         return text
     if re.fullmatch(rf"(?:(?:{_KINDS}|size|colou?r|swatch|theme|print|mode) ?)+", rest, re.I):
         return text
