@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from playwright.async_api import CDPSession, Page
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page
 
 from deixis.browser import devtools, hiding
 from deixis.browser.compare import blank
@@ -26,6 +26,7 @@ from deixis.browser.tabs import Tab, Tabs
 from deixis.browser.types import Box, Dialog, Screenshot, png_size
 
 LARGEST = 20_000  # CSS pixels of a viewport's side
+AGAIN = 1.0  # seconds after which a picture is asked for anew: Chromium forgets it when its document goes meanwhile
 REUSE = 1.0  # seconds for which the picture taken after an action may be the next look's
 
 
@@ -81,7 +82,7 @@ class Camera:
             wanted = {"format": "png", "optimizeForSpeed": True, "captureBeyondViewport": False}
             # A page that crashed or was replaced just now cannot be pictured so; Playwright waits, or says what became of it.
             with suppress(PlaywrightError):
-                return base64.b64decode((await session.send("Page.captureScreenshot", wanted))["data"])
+                return base64.b64decode((await _asked(session, "Page.captureScreenshot", wanted))["data"])
         return await page.screenshot(scale="device", caret="initial", timeout=self._config.answer_timeout * 1000)
 
     def remembered(self, state: dict[str, Any]) -> Shot | None:
@@ -97,6 +98,22 @@ class Camera:
         if self.last is not None:
             return self.last.picture.model_copy(update={"dialog": dialog})
         return Screenshot(png=blank(width, height), width=width, height=height, url=self._tabs.page.url, dialog=dialog)
+
+
+async def _asked(session: CDPSession, method: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The first answer; asked again, less and less often, while none comes."""
+    asked: set[asyncio.Task[dict[str, Any]]] = set()
+    patience = AGAIN
+    try:
+        while True:
+            asked.add(asyncio.ensure_future(session.send(method, wanted)))
+            done, _ = await asyncio.wait(asked, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                return done.pop().result()
+            patience *= 2
+    finally:
+        for task in asked:
+            task.cancel()
 
 
 def check_viewport(width: float, height: float) -> None:

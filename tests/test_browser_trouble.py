@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import Error as PlaywrightError
 
-from deixis.browser import launch
+from deixis.browser import devtools, launch
 from deixis.browser.actions import Click, Goto
 from deixis.browser.errors import BrowserDied, PageUnreachable, SetupError, UsageError
 from deixis.browser.session import Session, SessionConfig
@@ -53,6 +53,32 @@ async def test_a_picture_the_quick_form_cannot_take_is_taken_the_other_way(
     monkeypatch.setattr("deixis.browser.devtools.session", replaced)
     await browser_session.page.evaluate("() => { document.body.style.background = 'red' }")
     assert len((await browser_session.look()).png) > 1000
+
+
+async def test_a_picture_that_was_forgotten_is_asked_for_again(
+    browser_session: Session, pages_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the document went while the picture was taken: that question is never answered."""
+    await browser_session.start(f"{pages_url}/recorder.html")
+    real = await devtools.session(browser_session.page.main_frame)
+    assert real is not None
+    asked: list[str] = []
+
+    class Forgetful:
+        async def send(self, method: str, wanted: dict[str, object]) -> dict[str, str]:
+            asked.append(method)
+            if len(asked) == 1:
+                await asyncio.Event().wait()
+            answer: dict[str, str] = await real.send(method, wanted)
+            return answer
+
+    async def forgetful(frame: object) -> Forgetful:
+        return Forgetful()
+
+    monkeypatch.setattr("deixis.browser.devtools.session", forgetful)
+    await browser_session.page.evaluate("() => { document.body.style.background = 'red' }")
+    assert len((await browser_session.look()).png) > 1000
+    assert asked == ["Page.captureScreenshot"] * 2
 
 
 async def test_a_page_that_never_answers(open_session: "SessionFactory", gated: "GatedServer") -> None:
