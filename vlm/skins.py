@@ -79,7 +79,7 @@ BEER = {
 def all_skins(packages: Path) -> list[Skin]:
     """Every skin whose style sheets are really there."""
     dark = 'data-bs-theme="dark"'
-    skins = [Skin("plain", (), {}, plain=True)]
+    skins = [Skin("plain", (), {}, plain=True), Skin("bare", (), {})]
     skins += [
         Skin("bootswatch", (f"bootswatch/dist/{d.name}/bootstrap.min.css",), BOOTSTRAP)
         for d in sorted((packages / "bootswatch/dist").glob("*"))
@@ -102,10 +102,13 @@ def all_skins(packages: Path) -> list[Skin]:
 
 
 def choose_skin(skins: list[Skin], rng: Random) -> Skin:
-    """Families with equal weight, whatever their number of themes; our own random style sheet one time in three."""
+    """Families with equal weight, whatever their number of themes; our own random style sheet one time in three.
+
+    Bootswatch has many themes, and pages with hardly any style sheet are of no framework: both count twice.
+    """
     if rng.random() < 0.33:
         return skins[0]
-    family = rng.choice(sorted({skin.family for skin in skins[1:]} | {"bootswatch", "bootswatch "}))
+    family = rng.choice(sorted({skin.family for skin in skins[1:]} | {"bootswatch", "bootswatch ", "bare "}))
     return rng.choice([skin for skin in skins if skin.family == family.strip()])
 
 
@@ -124,6 +127,14 @@ def random_css(rng: Random) -> str:
     field_back = "#fff" if rng.random() < 0.6 and not dark else back
     nav_back = rng.choice([accent, back, hsl(rng, (10, 25)), hsl(rng, (86, 97))])
     nav_fore = fore if nav_back == back else "#222" if "8" in nav_back[-5:-2] or "9" in nav_back[-5:-2] else "#fff"
+    side_back = rng.choice([back, hsl(rng, (10, 22)), hsl(rng, (90, 97))])
+    side_fore = (
+        "inherit"
+        if side_back == back
+        else "#444"
+        if int(side_back.split(",")[2].strip("%)")) > 50
+        else hsl(rng, (62, 96), 25)
+    )
     button = rng.choice(["flat", "bordered", "gradient", "ghost", "system"])
     button_css = {
         "flat": f"border:0;background:{hsl(rng, (85, 93), 20)};color:#222",
@@ -139,7 +150,7 @@ button,.button{{font:inherit;border-radius:{radius}px;padding:{pad}px {pad * 2 +
 input,select,textarea{{font:inherit;padding:{pad}px 8px;border:{rng.choice([1, 1, 1, 2])}px solid {line};border-radius:{radius}px;background:{field_back};color:{"#222" if field_back == "#fff" else fore}}}
 .card{{border:1px solid {line};border-radius:{radius}px;padding:{rng.randint(8, 22)}px;background:{rng.choice([back, "transparent"])};{rng.choice(["", "box-shadow:0 2px 8px #0003"])}}}
 table{{border-collapse:collapse;width:100%}}td,th{{border-bottom:1px solid {line};padding:{rng.randint(2, 10)}px 8px;text-align:left}}{rng.choice(["", "th{text-transform:uppercase;font-size:.8em;opacity:.8}"])}
-.sidebar{{background:{rng.choice([back, hsl(rng, (10, 22)), hsl(rng, (90, 97))])};border-right:1px solid {line}}}.tab{{padding:6px 14px;border:1px solid transparent}}.tab.active{{border-color:{line};font-weight:bold}}
+.sidebar{{background:{side_back};border-right:1px solid {line}}}.sidebar a{{color:{side_fore}}}.tab{{padding:6px 14px;border:1px solid transparent}}.tab.active{{border-color:{line};font-weight:bold}}
 .badge{{background:{accent};color:#fff;border-radius:9px;padding:1px 7px;font-size:.8em}}.alert{{border:1px solid {line};padding:8px 12px;border-radius:{radius}px}}"""
 
 

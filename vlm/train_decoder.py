@@ -41,8 +41,8 @@ LOST, ROUGH = 0.35, 2.0
 """The share of the elements of a screen at most that are left out, and the pixels by which edges of others are off: the encoder finds more, and better, on screens it was trained on than on those it will see."""
 UNSURE = 0.5
 """The share of the screens on which what was found is as unsure as on pages that are new."""
-NEARLY = 4
-"""Labels at most that are asked for where one is that shares a word with them."""
+ABSENT, GONE, NEARLY = 5, 1, 3
+"""About what is not there: names of other pages, what people say of labels, and (at most) labels that share a word with one that is."""
 POOL = 150
 """Examples that come again once more, on average."""
 HELD_OUT = 8
@@ -370,6 +370,7 @@ class Examples(IterableDataset[list[Example]]):
         pool: list[Example] = []
         while True:
             batch: list[Example] = []
+            self.files = sorted(self.source.things.glob("*.pt"))  # others may be looked at meanwhile
             while len(batch) < max(1, self.size // 2):
                 made = self.one(rng.choice(self.files), rng)
                 if made is not None:
@@ -408,9 +409,9 @@ class Examples(IterableDataset[list[Example]]):
         asks += [q for _ in range(QUESTIONS // 9) if (q := ask.value(scene, rng))]
         asks += [q for _ in range(QUESTIONS // 9) if (q := ask.written(scene, rng))]
         asks += [q for _ in range(KINDS) if (q := ask.by_kind(scene, rng))]
-        asks += [q for _ in range(QUESTIONS // 6) if (q := ask.absent(scene, self.elsewhere, rng))]
+        asks += [q for _ in range(ABSENT) if (q := ask.absent(scene, self.elsewhere, rng))]
         gone = [w for w in rng.sample(self.wordings, 3) if fold(w.label) not in scene.groups]
-        asks += [ask.Ask(rng.choice(w.words), (), "absent", True) for w in gone[:2]]
+        asks += [ask.Ask(rng.choice(w.words), (), "absent", True) for w in gone[:GONE]]
         asks += self.nearly(scene, rng)
         self.elsewhere = (self.elsewhere + [name for e in scene.elements[:3] for name in scenes.names_of(e)])[-3000:]
         return asks
