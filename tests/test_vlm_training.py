@@ -21,20 +21,18 @@ from deixis.vlm.model import Nano
 from deixis.vlm.optim import orthogonal
 from deixis.vlm.pages import PageMaker
 from deixis.vlm.places import Place, in_order, places_of
+from deixis.vlm.sheet import Sheet, Wording, wordings
 from deixis.vlm.things import gathered
 from deixis.vlm.train import Stage, Trainer, take_over
 from deixis.vlm.train_decoder import (
     Example,
     Examples,
     Relating,
-    Sheet,
     Source,
-    Wording,
     example,
     findable,
     keep,
     kept,
-    wordings,
 )
 from deixis.vlm.train_sight import Sight
 from tests.small_nano import SMALL, sighted

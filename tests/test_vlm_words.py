@@ -10,7 +10,7 @@ from deixis.vlm import ask, meaning, scenes
 from deixis.vlm.collect import enlarged
 from deixis.vlm.counting import LAST
 from deixis.vlm.kinds import only_a_kind
-from deixis.vlm.train_decoder import Wording, sayings
+from deixis.vlm.sheet import Wording, sayings
 from deixis.vlm.train_meaning import Speech, Tuning, loss_of, nearest
 
 

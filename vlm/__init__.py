@@ -5,7 +5,7 @@
 `names`, `runs`, `spans` and `settled` move that to where a name is written, `places`, `counting`, `beside` and `labelled` say
 which of several is meant. `model` holds all parts. Training pages come from `words`, `icons`, `skins`, `pages` and `dense`, are rendered by `collect`
 and asked about by `ask` (`scenes`, `phrases`, `kinds`, `counting`); `train` teaches one part after the other (`train_sight`, `train_symbols`,
-`train_reader`, `train_decoder`; `train_meaning` the encoder of words), `calibrate` makes confidences true.
+`train_reader`, `train_decoder` with `sheet`; `train_meaning` the encoder of words), `calibrate` makes confidences true.
 
 Other models point in frames and words of their own: `families` says which, `points` reads the words, `frames` turns the
 numbers into CSS pixels, `prompted` asks and answers, `abilities` counts and reads clocks. Who runs them is a server

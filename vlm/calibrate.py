@@ -23,9 +23,9 @@ from deixis.browser.types import Box
 from deixis.vlm import ask, checkpoint, counting, scenes
 from deixis.vlm.judge import Judge, fitted
 from deixis.vlm.pointer import NanoPointer, Weighed
+from deixis.vlm.sheet import Sheet, Wording, wordings
 from deixis.vlm.spelling import fold
 from deixis.vlm.things import gathered
-from deixis.vlm.train_decoder import Sheet, Wording, wordings
 
 ABSENT = 0.2
 CALLED = 6

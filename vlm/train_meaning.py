@@ -5,7 +5,7 @@
 The published encoder knows what words mean, not that "get me out of here" is "Sign out". What people say
 (`wordings.jsonl`) is drawn to the vector that the label has; labels, and all else that is written on screens, stay where
 they are, so that what other parts have learned of them holds. Of the labels one in eight is never trained on
-(`train_decoder.wordings`): on these the figures are measured.
+(`sheet.wordings`): on these the figures are measured.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deixis.vlm import meaning, phrases, scenes
-from deixis.vlm.train_decoder import Wording, wordings
+from deixis.vlm.sheet import Wording, wordings
 
 SAID, STAYING = 80, 48
 """Requests and texts that are to stay where they are, in one step."""
