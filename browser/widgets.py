@@ -20,7 +20,8 @@ _FORMS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "month": (("%Y-%m", "%B %Y", "%b %Y", "%m.%Y"), "%Y-%m", "2026-03"),
     "datetime-local": (_MOMENTS, "%Y-%m-%dT%H:%M", "2026-03-09T14:35"),
 }
-"""By type of the field: forms that people write, the field's own, an example. 3/9/2026 is missing: it is two dates."""
+"""By type of the field: forms that people write, the field's own, an example."""
+_SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 ROUTED = frozenset({*_FORMS, "week", "color", "range"})
 """Types of <input> whose value is set in one piece."""
 
@@ -37,12 +38,22 @@ def value_for(kind: str, text: str) -> str:
 
 def _moment(kind: str, text: str) -> str:
     forms, own, example = _FORMS[kind]
+    ordered = _SLASHES.sub(_in_order, text)
     for form in forms:
         try:
-            return datetime.strptime(text, form).strftime(own)
+            return datetime.strptime(ordered, form).strftime(own)
         except ValueError:
             continue
     raise ActionError(f"{text!r} is no value for a field of type {kind}: write it as in {example!r}")
+
+
+def _in_order(found: "re.Match[str]") -> str:
+    """Year first where day and month can be told apart: 4/15/2018 is one date, 3/9/2026 is two and stays as it is."""
+    first, second = int(found[1]), int(found[2])
+    if first <= 12 and second <= 12 and first != second:
+        return found[0]
+    month, day = (first, second) if first <= 12 else (second, first)
+    return f"{found[3]}-{month:02d}-{day:02d}"
 
 
 def _week(text: str) -> str:

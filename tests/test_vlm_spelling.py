@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deixis.vlm.spelling import SIZE, phrase_codes, weight, word_code, word_ends, words_of
+from deixis.vlm.spelling import SIZE, fold, phrase_codes, weight, word_code, word_ends, words_of
 
 
 def _near(a: str, b: str) -> float:
@@ -14,6 +14,11 @@ def _near(a: str, b: str) -> float:
 
 def test_case_and_accents_do_not_matter() -> None:
     assert np.array_equal(word_code("Émile"), word_code("EMILE"))
+
+
+def test_signs_are_as_people_type_them() -> None:
+    assert fold("What’s new – “Spring” ×") == 'what\'s new - "spring" x'
+    assert np.array_equal(word_code("×"), word_code("x"))
 
 
 def test_a_slip_is_nearer_than_another_word() -> None:

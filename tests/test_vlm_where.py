@@ -31,6 +31,8 @@ CORNERS = {"top left": (30, 30), "top right": (970, 30), "bottom left": (30, 570
         ("Settings, top right", "Settings", {"top right"}),
         ("in the footer: Imprint", "Imprint", {"bottom left", "bottom right"}),
         ("in the header click Sign in", "click Sign in", {"top left", "top right"}),
+        ("the button in the dialog box labeled x", "the button labeled x", {*CORNERS}),
+        ("the link in the footer that says Imprint", "the link that says Imprint", {"bottom left", "bottom right"}),
         ("is Sign in at the bottom left?", "is Sign in", {"bottom left"}),
     ],
 )

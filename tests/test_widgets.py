@@ -320,7 +320,12 @@ async def test_values_that_a_field_cannot_take_are_told(sessions: dict[float, Se
         ActionError, match="'3/9/2026' is no value for a field of type date: write it as in '2026-03-09'"
     ):
         value_for("date", "3/9/2026")
-    for kind, wrong in (("week", "W11"), ("color", "sea"), ("range", "loud"), ("time", "noon")):
+    # Day and month in numbers: taken where only one can be the month.
+    for numbers in ("4/15/2018", "15/4/2018", "15/04/2018"):
+        assert value_for("date", numbers) == "2018-04-15"
+    assert value_for("date", "5/5/2018") == "2018-05-05"
+    assert value_for("datetime-local", "04/15/2018 2:35 PM") == "2018-04-15T14:35"
+    for kind, wrong in (("week", "W11"), ("date", "15/15/2018"), ("color", "sea"), ("range", "loud"), ("time", "noon")):
         with pytest.raises(ActionError, match=wrong):
             value_for(kind, wrong)
     assert value_for("week", "week 3 of 2026") == "2026-W03" and value_for("date", "") == ""

@@ -11,7 +11,7 @@ from deixis.vlm.phrases import CHECK_VERBS, FIELD_VERBS, LEADS, TAILS, VERBS
 
 ALONE = {
     "field": ("text field", "textbox", "text box", "input field", "input", "field", "text input", "input box", "entry field", "text area", "textarea"),
-    "select": ("dropdown", "drop-down", "drop-down list", "dropdown list", "drop-down menu", "dropdown menu", "select box", "combo box", "combobox", "list", "list box", "select"),
+    "select": ("dropdown", "drop-down", "drop-down list", "dropdown list", "drop-down menu", "dropdown menu", "select box", "combo box", "combobox", "list", "list box", "scroll list", "select"),
     "checkbox": ("checkbox", "check box", "tick box", "tickbox"), "radio": ("radio button", "radio", "radio option"),
     "switch": ("switch", "toggle", "toggle switch"), "button": ("button", "button", "button", "push button"), "link": ("link", "hyperlink"),
     "tab": ("tab",), "slider": ("slider", "range slider", "range"), "file": ("file field", "file upload", "file input", "file picker"),

@@ -24,9 +24,13 @@ SIZE = _WIDTH * sum(LEVELS) + 2 * PAIR_BUCKETS
 _INDEX = {symbol: i for i, symbol in enumerate(SYMBOLS)}
 
 
+_TYPED = str.maketrans({"ß": "ss", "×": "x", "✕": "x", "✖": "x", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-"})  # fmt: skip
+"""What people type for signs that their keyboards do not have."""
+
+
 def fold(text: str) -> str:
-    """Lower case without accents: what two spellings share that a person would call the same."""
-    plain = unicodedata.normalize("NFKD", text.lower().replace("ß", "ss"))
+    """Lower case without accents, signs as they are typed: what two spellings share that a person would call the same."""
+    plain = unicodedata.normalize("NFKD", text.lower().translate(_TYPED))
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 

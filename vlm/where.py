@@ -78,6 +78,7 @@ _FORMS = tuple(
     for form in (
         rf"^(?P<lead>)(?P<rest>.+?),? (?:(?:that is|that's|which is|located|placed|found|shown|displayed) )?{_SAID}[.!?]*$",
         rf"^(?P<lead>)(?P<rest>.+?), (?P<place>{_PLACE})(?P<other>)[.!?]*$",
+        rf"^(?P<lead>.+? ){_SAID} (?P<rest>(?:(?:that is |that's |which is )?(?:labell?ed|named|called|titled|captioned|marked|saying)|(?:that|which) says) .+)$",
         rf"^(?P<lead>){_SAID}(?:, ?|: ?| (?=(?:click|press|tap|open|select|choose|find)\b))(?P<rest>.+)$",
         rf"^(?P<lead>(?:the )?)(?P<place>{_CORNER}(?: corner)?)(?P<v1>)(?P<h1>)(?P<other>)(?:'s)? (?P<rest>.+)$",
     )
