@@ -24,7 +24,7 @@ SIZE = _WIDTH * sum(LEVELS) + 2 * PAIR_BUCKETS
 _INDEX = {symbol: i for i, symbol in enumerate(SYMBOLS)}
 
 
-_TYPED = str.maketrans({"ß": "ss", "×": "x", "✕": "x", "✖": "x", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-"})  # fmt: skip
+_TYPED = str.maketrans({"ß": "ss", "×": "x", "✕": "x", "✖": "x", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "−": "-"})  # fmt: skip
 """What people type for signs that their keyboards do not have."""
 
 
