@@ -26,6 +26,7 @@ from deixis.vlm.pointer import NanoPointer, Weighed
 from deixis.vlm.sheet import Sheet, Wording, wordings
 from deixis.vlm.spelling import fold
 from deixis.vlm.things import gathered
+from deixis.vlm.train_decoder import findable
 
 ABSENT = 0.2
 CALLED = 6
@@ -63,8 +64,11 @@ def _called(sheet: Sheet, known: list[Wording], rng: Random) -> list[ask.Ask]:
     return sheet.asks + gone
 
 
-def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> list[Asked]:
-    """What the pointer answers to questions about every screen, one of `ABSENT` of them about what is not there."""
+def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0, rough: bool = False) -> list[Asked]:
+    """What the pointer answers to questions about every screen, one of `ABSENT` of them about what is not there.
+
+    rough: once more with elements lost and unsure, as on pages that are less like those of training.
+    """
     rng, elsewhere, known = Random(seed), ["Quarterly statistics"], wordings(held_out=True)
     known = [w for w in known if w.role != "icon"]
     found = []
@@ -78,7 +82,12 @@ def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0) -> list[Aske
         seen = pointer.sighted(image, image)
         sheet = Sheet(seen, screen)
         called = _called(sheet, known, rng)
-        for things, asks in ((gathered(seen), some), (sheet.things(), called)):
+        ways = [(gathered(seen), some), (sheet.things(), called)]
+        if rough:
+            worse = Sheet(seen, screen)
+            worse.lose(rng)
+            ways.append((worse.things(), findable(worse.things(), some)))
+        for things, asks in ways:
             answers = pointer.weighed(pointer.kept(things), [q.text for q in asks])
             found += [_judged(question, answer) for question, answer in zip(asks, answers, strict=True)]
     return found
@@ -144,7 +153,7 @@ def main() -> None:
     files = sorted(args.screens.glob("*.json"))
     pages = sorted({page_of(file) for file in files})
     kept = set(pages[::MEASURED])
-    learned = asked(pointer, [file for file in files if page_of(file) not in kept])
+    learned = asked(pointer, [file for file in files if page_of(file) not in kept], rough=True)
     items = asked(pointer, [file for file in files if page_of(file) in kept])
     was = pointer.model.judge
     judge = fitted(
