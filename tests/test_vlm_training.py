@@ -14,6 +14,7 @@ from deixis.browser.types import Box, Point
 from deixis.vlm import ask, checkpoint, counting, questions, scenes
 from deixis.vlm.average import average, main
 from deixis.vlm.calibrate import Asked, apply, calibration_error, fit, threshold
+from deixis.vlm.calibrate import asked as judged_answers
 from deixis.vlm.config import ROLES
 from deixis.vlm.data import Parts
 from deixis.vlm.judge import SIGNS, Judge, fitted
@@ -21,6 +22,7 @@ from deixis.vlm.model import Nano
 from deixis.vlm.optim import orthogonal
 from deixis.vlm.pages import PageMaker
 from deixis.vlm.places import Place, in_order, places_of
+from deixis.vlm.pointer import NanoPointer
 from deixis.vlm.sheet import Sheet, Wording, wordings
 from deixis.vlm.things import gathered
 from deixis.vlm.train import Stage, Trainer, take_over
@@ -287,6 +289,13 @@ def test_what_was_not_found_is_not_asked_for(screens: Path) -> None:
         ask.Ask("no", (), "absent", True),
     ]
     assert [one.text for one in findable(things, asks)] == ["save", "no"]
+
+
+def test_judges_are_fitted_to_rougher_sights_too(screens: Path) -> None:
+    pointer, files = NanoPointer(dtype="float32"), [screens / "a.json"]
+    plain, rough = judged_answers(pointer, files), judged_answers(pointer, files, rough=True)
+    assert len(plain) < len(rough) and rough[: len(plain)] == plain
+    assert {one.signs for one in rough[len(plain) :]} - {one.signs for one in plain}
 
 
 def test_near_misses_are_not_there(screens: Path, tmp_path: Path) -> None:

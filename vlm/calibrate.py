@@ -3,8 +3,9 @@
     python -m deixis.vlm.calibrate --screens DIR --weights FILE
 
 Asks for elements that are there and for names that are not (one in five), also in people's words for labels that training
-has not seen, put in place on the screens, and fits the judge of answers (`judge`) and the
-line that turns what it says into the rate of hits. The threshold of "found" is what 96.5 % of the hits reach: a wrong
+has not seen, put in place on the screens; of the screens that are fitted to, once more with elements lost and unsure, as
+they are on pages less like training's. Fits the judge of answers (`judge`) and the line that turns what it says into the
+rate of hits. The threshold of "found" is what 96.5 % of the hits reach: a wrong
 point is caught by the gate and by verification more often than a lost target is found again. Both go into the metadata
 of the weights file.
 """
