@@ -5,19 +5,21 @@ the one people use. A goal that the planner does not understand counts as failed
 """
 
 import asyncio
+import io
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from PIL import Image
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
 from deixis.agent.consent import Consenting, on_this_machine
 from deixis.agent.loop import Limits, Loop
 from deixis.agent.planner import InstructionPlanner
-from deixis.agent.protocols import Pointer
+from deixis.agent.protocols import Pointer, Reader
 from deixis.agent.state import Step, TaskState
 from deixis.benchmarks.baselines import load
 from deixis.benchmarks.hand import Hand, Refused
@@ -122,7 +124,8 @@ async def planned(
             return Played(0, str(error))
         state = TaskState(goal=words)
         planner.begin(state)
-        loop = Loop(planner, pointer, session, Limits(max_steps=rules.steps, gate=options.gate), _Unwritten(recorder))
+        eyes = pointer if rules.blank else beneath(pointer)
+        loop = Loop(planner, eyes, session, Limits(max_steps=rules.steps, gate=options.gate), _Unwritten(recorder))
         loop.consent = Consenting(on_this_machine, users_words=True)
         for _ in range(rules.steps):
             step = await loop.step(state)
@@ -143,16 +146,51 @@ class _Unwritten:
         return step
 
 
-QUERY = 50
-"""CSS pixels of the yellow bar that the goal stands in."""
+BAR = (160, 50)
+"""Width and height in CSS pixels of the yellow bar at the top left that the goal stands in."""
 
 
 def read_goal(shot: Screenshot, pointer: Pointer) -> str:
     """The goal as the pointer reads it from the bar at the top of the picture; UsageError when it cannot read."""
     if not isinstance(pointer, Magnifier):
         raise UsageError(f"{pointer.name} cannot read a goal from the picture: use --goal text")
-    found = [(box, text) for box, text in pointer.lines(shot) if (box.y0 + box.y1) / 2 < QUERY]
+    found = [(box, text) for box, text in pointer.lines(shot) if (box.y0 + box.y1) / 2 < BAR[1]]
     return " ".join(text for _, text in sorted(found, key=lambda line: (round(line[0].centre.y / 6), line[0].x0)))
+
+
+class Beneath:
+    """A pointer that does not see the bar with the goal: what it asks for is written there, and would be pointed at."""
+
+    def __init__(self, pointer: Pointer) -> None:
+        self._pointer = pointer
+        self.name, self.weights_sha256 = pointer.name, pointer.weights_sha256
+
+    def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
+        return self._pointer.point_many(_uncaptioned(screenshot), targets)
+
+
+class ReadingBeneath(Beneath):
+    """The same for one that reads."""
+
+    def read_at(self, screenshot: Screenshot, point: Point, confidence: float = 1.0) -> Reading:
+        assert isinstance(self._pointer, Reader)
+        return self._pointer.read_at(_uncaptioned(screenshot), point, confidence)
+
+
+def beneath(pointer: Pointer) -> Beneath:
+    """A pointer for pictures with the goal in them."""
+    return ReadingBeneath(pointer) if isinstance(pointer, Reader) else Beneath(pointer)
+
+
+def _uncaptioned(screenshot: Screenshot) -> Screenshot:
+    """The picture with the bar painted white."""
+    with Image.open(io.BytesIO(screenshot.png)) as picture:
+        plain = picture.convert("RGB")
+    width, height = (round(side * screenshot.scale) for side in BAR)
+    plain.paste((255, 255, 255), (0, 0, width, height))
+    file = io.BytesIO()
+    plain.save(file, "png", compress_level=1)
+    return screenshot.model_copy(update={"png": file.getvalue()})
 
 
 MAGNIFIED = 2.0

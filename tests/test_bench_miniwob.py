@@ -1,17 +1,24 @@
 """MiniWoB++: the protocols as published, and scripted solutions in a real browser, with our own actions."""
 
+import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 import pytest
+from PIL import Image
 
+from deixis.agent.protocols import Reader
 from deixis.benchmarks import miniwob, miniwob_run
 from deixis.benchmarks.miniwob import LEFT_OUT, PIX2ACT, RULES
+from deixis.benchmarks.miniwob_agents import beneath
 from deixis.benchmarks.miniwob_forms import solved
 from deixis.benchmarks.miniwob_run import Outcome
 from deixis.benchmarks.miniwob_solutions import SOLUTIONS
 from deixis.browser.errors import UsageError
+from deixis.browser.types import Point, Pointing, Screenshot
+from tests.fakes import FixedPointer
 
 SAMPLE = (
     "draw-circle", "click-test", "click-checkboxes", "choose-date", "use-slider", "drag-items", "email-inbox", "enter-time", "count-sides", "click-scroll-list",
@@ -34,6 +41,27 @@ def test_episodes_are_those_of_the_protocols() -> None:
     assert {episode.task for episode in pix2act} == set(PIX2ACT) - {"drag-item"}
     with pytest.raises(UsageError, match="no task 'click-tset'"):
         miniwob.episodes(RULES["native"], ["click-tset"])
+
+
+def test_the_goal_in_the_picture_is_not_pointed_at() -> None:
+    """Nor read from: what is asked for is written in it."""
+    seen: list[Image.Image] = []
+
+    class Looking(FixedPointer):
+        def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
+            seen.append(Image.open(io.BytesIO(screenshot.png)))
+            return super().point_many(screenshot, targets)
+
+    file = io.BytesIO()
+    Image.new("RGB", (996, 642), "yellow").save(file, "png")
+    shot = Screenshot(png=file.getvalue(), width=332, height=214)
+    eyes = beneath(Looking({"Save": Point(x=20, y=100)}))
+    assert eyes.point_many(shot, ["Save"])[0].point == Point(x=20, y=100)
+    corners = {(0, 0): "white", (479, 149): "white", (480, 0): "yellow", (0, 150): "yellow"}
+    assert {at: seen[0].getpixel(at) for at in corners} == {
+        at: (255, 255, 255 if colour == "white" else 0) for at, colour in corners.items()
+    }
+    assert isinstance(eyes, Reader) == isinstance(FixedPointer({}), Reader)
 
 
 def test_every_task_of_browsergym_has_a_solution() -> None:
