@@ -85,6 +85,18 @@ def _focus(m: re.Match[str], held: Held) -> list[Action]:
     return [Click(target=needed(m["what"], held, "what to focus"))]
 
 
+_BASKET = r"(?:shopping )?(?:basket|cart|bag|trolley)"
+
+
+@FIELDS.add(
+    r"(?:(?P<verb>put|place|throw) (?:it|them|this|that|these|those)(?: one| all| both)? (?P<where>(?:in|into|on|onto|to) (?!.* (?:field|box|input|textbox|area)$).+)"
+    rf"|(?:put|place|throw) (?:the|an?|one|this|that) .+ (?:in|into|to) (?:the |my |your )?{_BASKET})"
+)
+def _put_it(m: re.Match[str], held: Held) -> list[Action]:
+    """Into the basket: nothing is typed, a button of the page's own does it."""
+    return [Click(target=held.back(f"{m['verb']} {m['where']}" if m["where"] else m[0]))]
+
+
 @FIELDS.add(r"(?:type|enter|write|input|put)(?: in\b)?\s*(?P<rest>.*)")
 def _type(m: re.Match[str], held: Held) -> list[Action]:
     """`V into F and V2 into F2`, or only `V`, which goes where the focus is."""
