@@ -6,6 +6,7 @@ Knows no planner and no plan.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from time import perf_counter
 from typing import Literal, NamedTuple
@@ -14,7 +15,7 @@ from deixis.agent.protocols import Pointer
 from deixis.browser.actions import BrowserAction, Check, Click, Drag, Hover, Scroll, Select, Type, Upload
 from deixis.browser.types import Box, Change, Hit, Point, Pointing, Screenshot
 
-Source = Literal["first", "beside", "alternative", "second_look"]
+Source = Literal["first", "control", "beside", "alternative", "second_look"]
 WORTH_A_TRY = 0.1
 """Confidence from which a target is tried though it does not count as found, where the gate is strict."""
 WORTHLESS = 0.01
@@ -22,6 +23,11 @@ WORTHLESS = 0.01
 BESIDE = (20.0, 56.0)
 """CSS pixels from the edge of words to the field or box that they may name."""
 CHECKABLE = {"checkbox", "radio", "switch", "menuitemcheckbox", "menuitemradio", "option"}
+
+
+CONTROLS = {"type": "field", "check": "checkbox", "select": "dropdown", "upload": "file field"}
+"""What an action on a control needs, where its target is named without it."""
+_SAYS_WHAT = re.compile(r"\b(?:fields?|box(?:es)?|inputs?|textbox|area|check ?box(?:es)?|radio|switch|toggle|drop-?down|list|menu|select|picker|button)\b", re.I)  # fmt: skip
 
 
 class Guess(NamedTuple):
@@ -34,39 +40,44 @@ class Guess(NamedTuple):
 class Grounding:
     """The guesses for one target on one screenshot, best first, made as they are asked for."""
 
-    def __init__(self, pointer: Pointer, screenshot: Screenshot, target: str, named: bool = False) -> None:
-        """named: the target is a control that has its name beside it, if at all."""
-        self.pointer, self.screenshot, self.target, self.named = pointer, screenshot, target, named
+    def __init__(self, pointer: Pointer, screenshot: Screenshot, target: str, control: str = "") -> None:
+        """control: what the target is called if it has its name beside it, if at all: a field, a checkbox."""
+        self.pointer, self.screenshot, self.target, self.control = pointer, screenshot, target, control
         self.seconds = 0.0
         self.answer: Pointing | None = None
 
     async def first(self) -> Pointing:
         """The pointer's answer."""
+        self.answer = await self._pointed(self.target)
+        return self.answer
+
+    async def _pointed(self, target: str) -> Pointing:
         start = perf_counter()
-        answers = await asyncio.to_thread(self.pointer.point_many, self.screenshot, [self.target])
+        answers = await asyncio.to_thread(self.pointer.point_many, self.screenshot, [target])
         self.seconds += perf_counter() - start
-        self.answer = answers[0]
         return answers[0]
 
     async def guesses(self) -> AsyncIterator[Guess]:
-        """The first point, what is beside it, a second look around it, then the next-best points."""
+        """The first point, the control of that name, what is beside it, a second look around it, then the next-best points."""
         first = await self.first()
         if first.point is None:
             return
         yield Guess("first", first)
-        if self.named and first.found and first.box is not None:  # its name or its button may have been taken for it
+        if self.control and not _SAYS_WHAT.search(self.target):  # a heading or a column may have that name too
+            other = await self._pointed(f"{self.target} {self.control}")
+            if other.found and other.point is not None and not same_place(first, other.point):
+                yield Guess("control", other.model_copy(update={"target": self.target}))
+        if self.control and first.found and first.box is not None:  # its name or its button may have been taken for it
             for point in beside(first.box, self.screenshot):
                 yield Guess("beside", first.model_copy(update={"point": point, "box": None}))
         look = await self._second_look(first)
         if look is not None:
             yield Guess("second_look", look)
-        for other in first.alternatives:
-            if other.confidence < WORTHLESS:
+        for next_best in first.alternatives:
+            if next_best.confidence < WORTHLESS:
                 continue
-            yield Guess(
-                "alternative",
-                first.model_copy(update={"point": other.point, "confidence": other.confidence, "box": None}),
-            )
+            worse = {"point": next_best.point, "confidence": next_best.confidence, "box": None}
+            yield Guess("alternative", first.model_copy(update=worse))
 
     async def _second_look(self, first: Pointing) -> Pointing | None:
         """Points again on an enlarged crop; None when the pointer cannot, or when it only says the same again."""
@@ -76,8 +87,12 @@ class Grounding:
         start = perf_counter()
         seen: Pointing = await asyncio.to_thread(look, self.screenshot, self.target, first.point)
         self.seconds += perf_counter() - start
-        same = seen.point is None or (first.box is not None and first.box.contains(seen.point))
-        return None if same else seen
+        return None if seen.point is None or same_place(first, seen.point) else seen
+
+
+def same_place(answer: Pointing, point: Point) -> bool:
+    """Whether a point lies in what an answer has pointed at."""
+    return answer.point == point or (answer.box is not None and answer.box.contains(point))
 
 
 def beside(box: Box, screenshot: Screenshot) -> list[Point]:

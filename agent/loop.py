@@ -232,8 +232,8 @@ class Loop:
                 done.error = not_found(target, found)
                 return
             action = ground.at(action, name, found.point)
-        named = self.limits.gate and isinstance(action, ground.NAMED)
-        grounding = ground.Grounding(self.pointer, screenshot, words[0][1], named)
+        control = ground.CONTROLS.get(action.kind, "") if self.limits.gate else ""
+        grounding = ground.Grounding(self.pointer, screenshot, words[0][1], control)
         async for guess in grounding.guesses():
             done.seconds["pointing"] += grounding.seconds
             grounding.seconds = 0.0

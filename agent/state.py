@@ -67,7 +67,7 @@ class Timings(Frozen):
 class Attempt(Frozen):
     """One point tried in a step: where it came from, what was there, what it changed."""
 
-    source: Literal["first", "beside", "alternative", "second_look"]
+    source: Literal["first", "control", "beside", "alternative", "second_look"]
     pointing: Pointing
     hit: Hit | None = None
     refused: str | None = None

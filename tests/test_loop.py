@@ -114,6 +114,22 @@ async def test_a_field_is_found_beside_the_words_that_name_it(
     assert "beside" not in {attempt.source for attempt in state.steps[0].attempts}
 
 
+async def test_a_name_that_something_else_has_too_is_asked_for_with_what_is_needed(
+    browser_session: Session, tmp_path: Path
+) -> None:
+    """A column or a heading called as the field is."""
+    pointer = FixedPointer({"Name": SAVE, "Name field": NAME, "the Name field": SAVE})
+    _, state = await work(browser_session, tmp_path, ScriptedPlanner(Type(text="Ada", target="Name")), pointer)
+    tried = state.steps[0].attempts
+    assert [a.source for a in tried] == ["first", "control"] and tried[1].pointing.target == "Name"
+    assert await browser_session.page.input_value("#name") == "Ada"
+    # Where the words say what it is, they are not made to say so twice; a click may be on anything.
+    pointer.asked.clear()
+    for action in (Type(text="Bob", target="the Name field"), Click(target="Name")):
+        await work(browser_session, tmp_path / action.kind, ScriptedPlanner(action), pointer)
+    assert {*pointer.asked} == {"the Name field", "Name"}
+
+
 async def test_without_the_gate_the_first_point_is_clicked_whatever_is_there(
     browser_session: Session, tmp_path: Path
 ) -> None:
