@@ -87,7 +87,8 @@ def asked(pointer: NanoPointer, screens: list[Path], seed: int = 0, rough: bool 
         if rough:
             worse = Sheet(seen, screen)
             worse.lose(rng)
-            ways.append((worse.things(), findable(worse.things(), some)))
+            left = worse.things()
+            ways.append((left, findable(left, some)))
         for things, asks in ways:
             answers = pointer.weighed(pointer.kept(things), [q.text for q in asks])
             found += [_judged(question, answer) for question, answer in zip(asks, answers, strict=True)]

@@ -127,13 +127,8 @@ def random_css(rng: Random) -> str:
     field_back = "#fff" if rng.random() < 0.6 and not dark else back
     nav_back = rng.choice([accent, back, hsl(rng, (10, 25)), hsl(rng, (86, 97))])
     nav_fore = fore if nav_back == back else "#222" if "8" in nav_back[-5:-2] or "9" in nav_back[-5:-2] else "#fff"
-    side_back = rng.choice([back, hsl(rng, (10, 22)), hsl(rng, (90, 97))])
-    side_fore = (
-        "inherit"
-        if side_back == back
-        else "#444"
-        if int(side_back.split(",")[2].strip("%)")) > 50
-        else hsl(rng, (62, 96), 25)
+    side_back, side_fore = rng.choice(
+        [(back, "inherit"), (hsl(rng, (10, 22)), hsl(rng, (62, 96), 25)), (hsl(rng, (90, 97)), "#444")]
     )
     button = rng.choice(["flat", "bordered", "gradient", "ghost", "system"])
     button_css = {
