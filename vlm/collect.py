@@ -88,6 +88,7 @@ FAMILIES = (
     Family("coreui", "coreui.io/Static_Full_Project_GULP", "**/*.html", "MIT"),
     Family("backstrap", "digitallyhappy_backstrap/dist", "**/*.html", "MIT"),
     Family("sb-admin-2", "startbootstrap-sb-admin-2", "*.html", "MIT"),
+    Family("sb-admin-2-bs5", "startbootstrap-sb-admin-2-bs5", "*.html", "MIT"),
     Family("creative", "startbootstrap-creative", "dist/*.html", "MIT"),
     Family("resume", "startbootstrap-resume", "dist/*.html", "MIT"),
     Family("simple-sidebar", "startbootstrap-simple-sidebar", "dist/*.html", "MIT"),
@@ -96,6 +97,11 @@ FAMILIES = (
     Family("libreoffice-help", "/usr/share/libreoffice/help", "en-US/**/*.html", "MPL-2.0", True),
     Family("apache-docs", "/usr/share/doc/apache2-doc/manual", "en/**/*.html", "Apache-2.0", True),
     Family("postgresql-docs", "/usr/share/doc/postgresql-doc-15/html", "*.html", "PostgreSQL", True),
+    # built by `sites`
+    Family("mkdocs-material", "sites/mkdocs-material", "*/**/*.html", "MIT", True),
+    Family("furo", "sites/furo", "*/*.html", "MIT", True),
+    Family("sphinx-rtd", "sites/sphinx-rtd", "*/*.html", "MIT", True),
+    Family("pelican", "sites/pelican", "*/**/*.html", "AGPL-3.0 (generator; its pages are ours)", True),
 )
 
 
@@ -221,11 +227,11 @@ class Renderer:
         self.maker = PageMaker(packages)
         self.icons = Icons(packages)
         self.templates: dict[str, list[tuple[Family, Path]]] = {}
-        for family, path in real_pages(packages, tuple(f for f in FAMILIES if not f.docs)):
-            weight = _weight(family.name)
-            for k in range(weight):
-                self.templates.setdefault(f"{family.name} {k}", []).append((family, path))
-        self.docs = real_pages(packages, tuple(f for f in FAMILIES if f.docs))
+        self.docs: dict[str, list[tuple[Family, Path]]] = {}
+        for family, path in real_pages(packages, FAMILIES):
+            for k in range(_weight(family.name)):
+                pages = self.docs if family.docs else self.templates
+                pages.setdefault(f"{family.name} {k}", []).append((family, path))
 
     async def one(self, index: int) -> None:
         """All screens of one page; of four pages two are generated, of sixteen one is documentation."""
@@ -233,7 +239,7 @@ class Renderer:
         if wall := next((name for name, numbers in WALL_PAGES.items() if index % 1000 in numbers), ""):
             await self.generated(index, rng, wall)
         elif index % 16 == 15 and self.docs:
-            await self.real(index, rng, *rng.choice(self.docs))
+            await self.real(index, rng, *rng.choice(self.docs[rng.choice(sorted(self.docs))]))
         elif index % 8 in {1, 4, 6} and self.templates:
             await self.real(index, rng, *rng.choice(self.templates[rng.choice(sorted(self.templates))]))
         else:

@@ -33,7 +33,7 @@
     if (control && labels.length && n.data.trim().length < 40 && rnd() < relabel) n.data = n.data.replace(n.data.trim(), labels[Math.floor(rnd() * labels.length)]);
     else n.data = other(n.data);
   }
-  for (const e of document.querySelectorAll("[placeholder]")) e.placeholder = other(e.placeholder);
+  for (const e of document.querySelectorAll("input[placeholder],textarea[placeholder]")) e.placeholder = other(e.placeholder);
   for (const e of document.querySelectorAll("input[type=submit],input[type=button]")) e.value = other(e.value);
   const style = document.createElement("style");
   style.textContent = face || "";

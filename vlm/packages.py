@@ -2,8 +2,9 @@
 
     python -m deixis.vlm.packages --out DIR
 
-Needs npm (`npm pack`); nothing is installed or run, packages are only unpacked. What is there is skipped. Licences are
-those the packages state; none of their files becomes part of deixis, only of pictures the model learns from.
+Needs npm (`npm pack`); packages are only unpacked, but that metro4 carries LESS, which npm's `less` turns into CSS. What is
+there is skipped. Licences are those the packages state; none of their files becomes part of deixis, only of pictures the
+model learns from.
 """
 
 import argparse
@@ -19,11 +20,13 @@ PACKAGES = {
     # style sheets for generated pages
     "admin-lte@4.9.1": "MIT", "@tabler/core@1.6.1": "MIT", "@adminkit/core@3.5.0": "MIT", "bootswatch@5.3.8": "MIT",
     "@patternfly/patternfly@6.6.1": "MIT", "materialize-css@1.0.0": "MIT", "halfmoon@2.0.2": "MIT", "@picocss/pico@2.1.1": "MIT",
-    "beercss@5.0.3": "MIT", "bulma@1.0.4": "MIT", "98.css@0.1.21": "MIT", "foundation-sites@6.9.0": "MIT", "govuk-frontend@6.6.0": "MIT",
+    "beercss@5.0.3": "MIT", "bulma@1.0.4": "MIT", "metro4@4.5.12": "MIT", "98.css@0.1.21": "MIT", "foundation-sites@6.9.0": "MIT", "govuk-frontend@6.6.0": "MIT",
     # real templates
     "gentelella@4.2.0": "MIT", "coreui.io@1.0.0-alpha.6": "MIT", "@digitallyhappy/backstrap@0.5.1": "MIT",
     "startbootstrap-sb-admin-2@4.1.4": "MIT", "startbootstrap-creative@7.0.7": "MIT", "startbootstrap-resume@7.0.6": "MIT",
-    "startbootstrap-simple-sidebar@6.0.6": "MIT", "reveal.js@6.0.2": "MIT",
+    "startbootstrap-simple-sidebar@6.0.6": "MIT", "reveal.js@6.0.2": "MIT", "startbootstrap-sb-admin-2-bs5@4.1.5": "MIT",
+    # walked by `applications`
+    "swagger-ui-dist@5.35.0": "Apache-2.0", "todomvc@0.1.1": "MIT",
     # icons
     "lucide-static@1.62.0": "ISC", "@tabler/icons@3.51.0": "MIT", "@fortawesome/fontawesome-free@7.3.1": "CC-BY-4.0, OFL, MIT",
     "@mdi/svg@7.4.47": "Apache-2.0",
@@ -77,6 +80,21 @@ def fetch(package: str, out: Path) -> bool:
     return True
 
 
+LESS = ("npm", "exec", "--yes", "--package=less@4", "--", "lessc")
+METRO = "metro4/metro.css"
+
+
+def compile_metro(out: Path) -> None:
+    """metro4's style sheet from its sources: resets and components, without the thousands of colour classes."""
+    source = out / "metro4" / "source"
+    sheets = [sheet for part in ("reset", "common", "components") for sheet in sorted((source / part).rglob("*.less"))]
+    everything = source / "everything.less"
+    everything.write_text("".join(f'@import "{sheet.relative_to(source)}";\n' for sheet in sheets))
+    done = subprocess.run([*LESS, str(everything), str(out / METRO)], capture_output=True, text=True)
+    if done.returncode:
+        raise SetupError(f"less could not compile metro4: {done.stderr.strip()[-200:]}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
@@ -85,6 +103,8 @@ def main() -> None:
     fonts = {f"@fontsource/{name}@5.3.0": "open font" for name in FONTS}
     for package, licence in (PACKAGES | fonts).items():
         print(f"{'fetched' if fetch(package, args.out) else 'had    '} {package} ({licence})", flush=True)
+    if not (args.out / METRO).exists():
+        compile_metro(args.out)
 
 
 if __name__ == "__main__":

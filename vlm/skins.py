@@ -76,6 +76,15 @@ BEER = {
 }
 
 
+METRO = {
+    "button": "button {primary|secondary|success|alert|warning|info|dark|light|flat-button|link|}", "small": "small", "input": "metro-input",
+    "select": "metro-input", "field": "form-group", "card": "card", "card-body": "card-content p-3", "card-title": "card-header",
+    "table": "table {striped|row-hover|compact|cell-border|}", "navbar": "app-bar", "nav-link": "app-bar-item", "tabs": "tabs-list",
+    "badge": "badge inline", "alert": "remark {info|success|alert|warning}", "pages": "pagination", "page": "page-item page-link",
+    "crumbs": "breadcrumbs", "crumb": "page-item", "list": "items-list", "item": "item",
+}  # fmt: skip
+
+
 def all_skins(packages: Path) -> list[Skin]:
     """Every skin whose style sheets are really there."""
     dark = 'data-bs-theme="dark"'
@@ -96,7 +105,7 @@ def all_skins(packages: Path) -> list[Skin]:
         Skin("patternfly", ("patternfly_patternfly/patternfly.min.css",), PATTERNFLY), Skin("patternfly", ("patternfly_patternfly/patternfly.min.css",), PATTERNFLY, 'class="pf-v6-theme-dark"'),
         Skin("materialize", ("materialize-css/dist/css/materialize.min.css",), MATERIALIZE), Skin("foundation", ("foundation-sites/dist/css/foundation.min.css",), FOUNDATION),
         Skin("govuk", ("govuk-frontend/dist/govuk/govuk-frontend.min.css",), GOVUK, 'class="govuk-template"'), Skin("98css", ("98.css/dist/98.css",), {}),
-        Skin("beercss", ("beercss/dist/cdn/beer.min.css",), BEER),
+        Skin("metro", ("metro4/metro.css",), METRO), Skin("beercss", ("beercss/dist/cdn/beer.min.css",), BEER),
     ]  # fmt: skip
     return [skin for skin in skins if all((packages / sheet).exists() for sheet in skin.sheets)]
 
