@@ -47,10 +47,15 @@ eval: install
 HOURS ?= 4
 TRAIN := $(BIN)/python -m deixis.vlm.train
 FONTS := $(DATA)/packages/fontsource
+APPLICATIONS := $(DATA)/applications
 train: install
 	$(PIP) -e ".[train]"
 	$(BIN)/python -m deixis.vlm.packages --out $(DATA)/packages
+	test -d $(APPLICATIONS) || $(PYTHON) -m venv $(APPLICATIONS)
+	$(APPLICATIONS)/bin/pip install --quiet jupyterlab mlflow streamlit gradio marimo mkdocs-material sphinx furo sphinx-rtd-theme pelican
+	$(BIN)/python -m deixis.vlm.sites --bin $(APPLICATIONS)/bin --out $(DATA)/packages
 	$(BIN)/python -m deixis.vlm.collect --packages $(DATA)/packages --out $(DATA)/screens --count 3000 --workers 2
+	$(BIN)/python -m deixis.vlm.applications --bin $(APPLICATIONS)/bin --packages $(DATA)/packages --out $(DATA)/screens --start 300000 --count 216
 	$(BIN)/python -m deixis.vlm.collect --packages $(DATA)/packages --out $(DATA)/held-out --start 200000 --count 60 --workers 2
 	test -f $(DATA)/synonyms.json || $(BIN)/python -m deixis.vlm.synonyms --packages $(DATA)/packages --out $(DATA)/synonyms.json
 	test -f checkpoints/see/done || $(TRAIN) see --screens $(DATA)/screens --fonts $(FONTS) --rate 1.5e-3 --minutes $$(($(HOURS) * 25)) --out checkpoints/see --resume

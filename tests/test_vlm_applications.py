@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from deixis.browser.errors import SetupError
-from deixis.vlm import applications, sites
+from deixis.vlm import applications, collect, sites
 from deixis.vlm.applications import Application, Walker
 from deixis.vlm.words import Words
 
@@ -38,6 +38,7 @@ async def test_an_application_is_started_and_walked(tmp_path: Path) -> None:
     for screen in screens:
         names = {name for element in screen["els"] for _, name in element["names"]}
         assert {"Add", "Filter", "Elsewhere", "Delete everything"} <= names
+    assert "| shop | 8 | MIT |" in collect.card(tmp_path)
     first, rest = screens[0]["els"], [screen["els"] for screen in screens[1 : applications.SHOTS]]
     assert any(els != first for els in rest)
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 from playwright.async_api import Error, Page, async_playwright
@@ -34,7 +34,6 @@ from deixis.browser.launch import launch
 from deixis.vlm import collect, fillings
 from deixis.vlm.words import Words
 
-HERE = Path(__file__).parent
 SHOTS = 8
 """Screens of one page."""
 SHARED = 12
@@ -163,13 +162,20 @@ async def grown(page: Page) -> None:
         await page.wait_for_timeout(300)
 
 
+async def reachable(page: Page) -> list[dict[str, Any]]:
+    """The things of a screen that a click would reach."""
+    found: list[dict[str, Any]] = (await page.evaluate(collect.WHAT_IS_THERE))["els"]
+    return found
+
+
 async def step(page: Page, rng: Random, words: Words, fields_only: bool = False) -> None:
     """One thing on the screen is clicked, filled, or pointed at."""
-    data = await page.evaluate((HERE / "collect.js").read_text())
     doors = [
-        e for e in data["els"]
-        if not e["disabled"] and not any(LEAVE_ALONE.search(name) for _, name in e["names"]) and (e["role"] == "field" or not fields_only)
-    ]  # fmt: skip
+        element
+        for element in await reachable(page)
+        if not (element["disabled"] or any(LEAVE_ALONE.search(name) for _, name in element["names"]))
+        and (element["role"] == "field" or not fields_only)
+    ]
     if not doors or rng.random() < 0.1:
         await page.mouse.wheel(0, rng.choice([-300, 300, 600]))
         return
@@ -187,11 +193,6 @@ async def step(page: Page, rng: Random, words: Words, fields_only: bool = False)
         await page.mouse.click(x, y, button="right" if rng.random() < 0.08 else "left")
     if not fields_only and rng.random() < 0.08:
         await page.keyboard.press("Escape")
-
-
-async def reachable(page: Page) -> int:
-    """How many things of a screen a click would reach."""
-    return len((await page.evaluate((HERE / "collect.js").read_text()))["els"])
 
 
 async def looks(page: Page, rng: Random) -> None:
@@ -212,14 +213,14 @@ async def walk(page: Page, out: Path, name: str, about: dict[str, str], rng: Ran
             await step(page, rng, words)
             await page.wait_for_timeout(350)
         # A link that leads out of the application, or a state in which nothing can be reached.
-        if page.url.split("/")[:3] != start.split("/")[:3] or await reachable(page) < FEW:
+        if page.url.split("/")[:3] != start.split("/")[:3] or len(await reachable(page)) < FEW:
             await page.goto(start, wait_until="load")
         if rng.random() < 0.1:
             width, height, _ = rng.choice(collect.sizes(rng))
             await page.set_viewport_size({"width": width, "height": height})
         await grown(page)
         await collect.still(page)
-        if await reachable(page) < FEW:
+        if len(await reachable(page)) < FEW:
             raise Error("there is next to nothing on it")
         await collect.save(page, out / f"{name}-{k}", about, large)
 
@@ -248,7 +249,7 @@ class Walker:
                         page.on("popup", lambda other: asyncio.ensure_future(other.close()))
                         try:
                             await page.goto(base + rng.choice(starts), wait_until="load")
-                            about = {"family": application.name, "page": str(index)}
+                            about = {"family": application.name, "page": str(index), "licence": application.licence}
                             name = f"{application.name}-{index:06d}"
                             walked = walk(
                                 page, self.out, name, about, rng, application.prelude, viewports is collect.MAGNIFIED

@@ -5,10 +5,11 @@
     python -m deixis.vlm.collect --out DIR --card            (counts and licences of what is there)
     python -m deixis.vlm.collect --out DIR --sheet FILE.png  (a contact sheet, to look at)
 
-Pages are generated (`pages`), real templates and components from npm packages, or documentation, each varied in place
-and pictured several times: other words, scroll, viewport, colours, menus opened, fields filled. A screen is `NAME.png`
+Pages are generated (`pages`), real templates and components from npm packages, or documentation (also built by `sites`), each
+varied in place and pictured several times: other words, scroll, viewport, colours, menus opened, fields filled. A screen is `NAME.png`
 at one pixel per CSS pixel (one page in ten: magnified) and `NAME.json` (see collect.js). Pages that are done are skipped, so a second start
-resumes. Every request that does not go to 127.0.0.1 is blocked. Knows nothing of models.
+resumes. Every request that does not go to 127.0.0.1 is blocked. Running applications are walked by `applications`. Knows nothing
+of models.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from deixis.vlm.skins import FONTS, SANS, font_face
 from deixis.vlm.words import ACTIONS, Words
 
 HERE = Path(__file__).parent
+WHAT_IS_THERE = (HERE / "collect.js").read_text()
 Viewports = tuple[tuple[int, int, float], ...]
 """Widths, heights, device's pixels per CSS pixel."""
 VIEWPORTS: Viewports = (
@@ -171,7 +173,7 @@ async def still(page: Page) -> None:
 
 async def capture(page: Page, full_scale: bool = False) -> tuple[Image.Image, dict[str, Any]]:
     """The picture at one pixel per CSS pixel (or as the screen has it) and what is on it."""
-    data: dict[str, Any] = await page.evaluate((HERE / "collect.js").read_text())
+    data: dict[str, Any] = await page.evaluate(WHAT_IS_THERE)
     image = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
     if not full_scale and image.size != (data["width"], data["height"]):
         image = image.resize((data["width"], data["height"]), Image.Resampling.BOX)
@@ -355,8 +357,10 @@ def _worker(packages: str, out: str, indices: list[int]) -> None:
 
 def card(out: Path) -> str:
     """What the screens of a folder come from, as a Markdown table."""
-    counts = Counter(json.loads(p.read_text())["family"] for p in out.glob("*.json"))
+    screens = [json.loads(p.read_text()) for p in out.glob("*.json")]
+    counts = Counter(screen["family"] for screen in screens)
     licences = {f.name: f.licence for f in FAMILIES}
+    licences |= {screen["family"]: screen["licence"] for screen in screens if "licence" in screen}
     rows = [
         f"| {name} | {n} | {licences.get(name, 'generated; style sheet MIT')} |" for name, n in sorted(counts.items())
     ]
