@@ -6,9 +6,30 @@
   const tidy = (s) => (s || "").replace(/\s+/g, " ").trim();
   const inView = (r) => r.width >= 4 && r.height >= 4 && r.left >= -1 && r.top >= -1 && r.right <= W + 1 && r.bottom <= H + 1;
   const shown = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true, contentVisibilityAuto: true });
+  const under = (r) => document.elementFromPoint((r.left + r.right) / 2, (r.top + r.bottom) / 2);
   const reached = (e, r) => {
-    const t = document.elementFromPoint((r.left + r.right) / 2, (r.top + r.bottom) / 2);
+    const t = under(r);
     return t && (e === t || e.contains(t) || (t.tagName === "LABEL" && t.contains(e)) || t.closest("label")?.control === e);
+  };
+  // Where something small is drawn over a box to tick, that is what people see of it.
+  const drawn = (e, r) => {
+    const t = /^(checkbox|radio)$/.test(e.type) ? under(r) : e;
+    if (!t || t === e || t.tagName === "LABEL") return r;
+    const own = t.getBoundingClientRect();
+    return own.width <= 64 && own.height <= 40 && own.width >= r.width && own.height >= 8 ? own : r;
+  };
+  const isIcon = (e) => /icon|awesome|symbols|glyph/i.test(getComputedStyle(e).fontFamily);
+  // What is written on an element, and the names of glyphs that an icon font makes of words ("arrow_right").
+  const written = (e) => {
+    const drawings = [];
+    let text = tidy(e.innerText);
+    for (const inner of [e, ...e.querySelectorAll("*")]) {
+      const own = tidy([...inner.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data).join(" "));
+      if (!/^[a-z][a-z0-9_]+$/.test(own) || !isIcon(inner)) continue;
+      drawings.push(own.replace(/_/g, " "));
+      text = tidy(text.replace(own, ""));
+    }
+    return { text, drawings };
   };
   const rendered = (text, style) => style.textTransform === "uppercase" ? text.toUpperCase()
     : style.textTransform === "lowercase" ? text.toLowerCase()
@@ -31,16 +52,18 @@
     if (e.labels) for (const l of e.labels) add("label", l.innerText);
     const by = e.getAttribute("aria-labelledby");
     if (by) add("label", by.split(/\s+/).map((id) => document.getElementById(id)?.innerText || "").join(" "));
-    add("placeholder", e.getAttribute("placeholder"));
+    if (!e.value) add("placeholder", e.getAttribute("placeholder"));
     if (e.tagName === "INPUT" && /^(submit|button|reset)$/i.test(e.type)) add("text", e.value);
-    if (!["INPUT", "SELECT", "TEXTAREA"].includes(e.tagName)) add("text", e.innerText);
-    if (e.dataset.icons && !tidy(e.innerText)) for (const n of e.dataset.icons.split("|")) add("icon", n);
-    if (!tidy(e.innerText) && !e.dataset.icons) for (const i of e.querySelectorAll("i[class],span[class]")) {
+    const { text, drawings } = written(e);
+    if (!["INPUT", "SELECT", "TEXTAREA"].includes(e.tagName)) add("text", text);
+    if (!text) for (const name of drawings) add("icon", name);
+    if (e.dataset.icons && !text) for (const n of e.dataset.icons.split("|")) add("icon", n);
+    if (!text && !drawings.length && !e.dataset.icons) for (const i of e.querySelectorAll("i[class],span[class]")) {
       const m = /(?:^|\s)(?:fa|mdi|ti|cil|cui|icon|bx|glyphicon|pe-7s|la|ri)-([a-z][a-z0-9-]+)/.exec(i.className);
       if (m && !/^(fw|lg|[0-9]x|spin|solid|regular|brands)$/.test(m[1])) add("icon", m[1].replace(/-(o|alt|line|fill|outline)$/, "").replace(/-/g, " "));
     }
     add("aria", e.getAttribute("aria-label")); add("title", e.getAttribute("title"));
-    const img = e.querySelector("img[alt]"); if (img && !tidy(e.innerText)) add("alt", img.alt);
+    const img = e.querySelector("img[alt]"); if (img && !text) add("alt", img.alt);
     if (e.tagName === "SELECT" && e.selectedOptions.length) add("value", e.selectedOptions[0].label);
     if (e.tagName === "INPUT" && e.type !== "password" && !/^(submit|button|reset|checkbox|radio|range|file|hidden|color)$/i.test(e.type)) add("value", e.value);
     return names;
@@ -51,7 +74,7 @@
     const r = e.getBoundingClientRect();
     if (!inView(r) || r.width * r.height > W * H * 0.3 || !shown(e) || !reached(e, r)) continue;
     const names = namesOf(e), role = roleOf(e);
-    const entry = { role, names, box: round(r), disabled: e.matches(":disabled,.disabled,[aria-disabled=true]") };
+    const entry = { role, names, box: round(drawn(e, r)), disabled: e.matches(":disabled,.disabled,[aria-disabled=true]") };
     if (["checkbox", "radio", "switch"].includes(role)) entry.checked = !!e.checked;
     const row = e.closest("tr,[role=row]"), item = e.closest("li,article,.card,section,fieldset,dialog");
     if (row) {
@@ -71,7 +94,7 @@
     if (!p || /^(STYLE|SCRIPT|OPTION|NOSCRIPT|TEXTAREA|TITLE)$/.test(p.tagName) || !/\S/.test(n.data) || !shown(p)) continue;
     const b = p.getBoundingClientRect();
     if (b.bottom < 0 || b.top > H || b.right < 0 || b.left > W) continue;
-    const style = getComputedStyle(p), icon = /icon|awesome|symbols|glyph/i.test(style.fontFamily);
+    const style = getComputedStyle(p), icon = isIcon(p);
     const re = /\S+/g; let m;
     while ((m = re.exec(n.data))) {
       g.setStart(n, m.index); g.setEnd(n, m.index + m[0].length);
