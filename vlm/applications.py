@@ -27,9 +27,9 @@ from random import Random
 from typing import Any, NamedTuple
 
 import httpx
-from playwright.async_api import Error, Page, async_playwright
+from playwright.async_api import Browser, Error, Page, async_playwright
 
-from deixis.browser.errors import SetupError
+from deixis.browser.errors import SetupError, UsageError
 from deixis.browser.launch import launch
 from deixis.vlm import collect, fillings
 from deixis.vlm.words import Words
@@ -39,7 +39,7 @@ SHOTS = 8
 SHARED = 12
 """Pages of one start of an application."""
 PATIENCE = 120
-"""Seconds until an application must answer."""
+"""Seconds until an application must answer, and that a page may take."""
 LEAVE_ALONE = re.compile(
     r"log-?\s?out|sign-?\s?out|shut\s?-?down|quit|restart|hard reload|delete|print|full\s?screen", re.I
 )
@@ -201,8 +201,8 @@ async def looks(page: Page, rng: Random) -> None:
         await page.add_style_tag(content=f"html{{filter:{colours}}}")
 
 
-async def walk(page: Page, out: Path, name: str, about: dict[str, str], rng: Random, prelude: int, large: bool) -> None:
-    """Pictures of a page on the way through it, so many of its states."""
+async def walk(page: Page, stem: Path, about: dict[str, str], rng: Random, prelude: int, large: bool) -> None:
+    """Pictures of a page on the way through it, in so many of its states."""
     words, start = Words(rng), page.url
     await grown(page)
     await looks(page, rng)
@@ -222,7 +222,7 @@ async def walk(page: Page, out: Path, name: str, about: dict[str, str], rng: Ran
         await collect.still(page)
         if len(await reachable(page)) < FEW:
             raise Error("there is next to nothing on it")
-        await collect.save(page, out / f"{name}-{k}", about, large)
+        await collect.save(page, stem.with_name(f"{stem.name}-{k}"), about, large)
 
 
 class Walker:
@@ -241,25 +241,28 @@ class Walker:
                 async with async_playwright() as playwright:
                     browser = await launch(playwright)
                     for index in indices:
-                        rng = Random(index)
-                        viewports = collect.sizes(rng)
-                        scheme = rng.choice(["light", "light", "dark"])
-                        page = await collect.open_page(browser, rng.choice(viewports), base, color_scheme=scheme)
-                        # A window of its own would not be pictured, and would slow down what is.
-                        page.on("popup", lambda other: asyncio.ensure_future(other.close()))
                         try:
-                            await page.goto(base + rng.choice(starts), wait_until="load")
-                            about = {"family": application.name, "page": str(index), "licence": application.licence}
-                            name = f"{application.name}-{index:06d}"
-                            walked = walk(
-                                page, self.out, name, about, rng, application.prelude, viewports is collect.MAGNIFIED
-                            )
-                            await asyncio.wait_for(walked, 120)
+                            await self.page(application, index, browser, base, starts)
                         except (Error, TimeoutError) as error:
-                            print(f"page {index}: {(str(error) or 'took over 120 s').splitlines()[0]}", flush=True)
-                        finally:
-                            await page.context.close()
+                            print(f"page {index}: {(str(error) or 'took too long').splitlines()[0]}", flush=True)
                     await browser.close()
+
+    async def page(self, application: Application, index: int, browser: Browser, base: str, starts: list[str]) -> None:
+        """One page, from one of the starts on."""
+        rng = Random(index)
+        viewports = collect.sizes(rng)
+        scheme = rng.choice(["light", "light", "dark"])
+        page = await collect.open_page(browser, rng.choice(viewports), base, color_scheme=scheme)
+        # A window of its own would not be pictured, and would slow down what is.
+        page.on("popup", lambda other: asyncio.ensure_future(other.close()))
+        try:
+            await page.goto(base + rng.choice(starts), wait_until="load")
+            about = {"family": application.name, "page": str(index), "licence": application.licence}
+            stem = self.out / f"{application.name}-{index:06d}"
+            walked = walk(page, stem, about, rng, application.prelude, viewports is collect.MAGNIFIED)
+            await asyncio.wait_for(walked, PATIENCE)
+        finally:
+            await page.context.close()
 
 
 def main() -> None:
@@ -284,7 +287,7 @@ def main() -> None:
             print(f"{application.name}: pages {left[0]} to {left[-1]}", flush=True)
             try:
                 asyncio.run(walker.start(application, left))
-            except (SetupError, subprocess.CalledProcessError) as error:
+            except (SetupError, UsageError, subprocess.CalledProcessError) as error:
                 print(f"left out: {error}", flush=True)
 
 
