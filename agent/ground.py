@@ -129,8 +129,20 @@ STATES = {
 """What somebody may set a box or a switch to."""
 
 
-def fitting(action: BrowserAction, hit: Hit | None) -> BrowserAction:
+def opens(hit: Hit | None, source: Source) -> bool:
+    """Whether what lies there is a list of the page's own that opens by a click: by its role, or because it was named.
+
+    In one that stands open a click would choose whatever is under the mouse.
+    """
+    if hit is None or not hit.interactive or hit.tag in {"select", "option"} or hit.role in {"listbox", "option"}:
+        return False
+    return hit.role == "combobox" or source in {"first", "control"}
+
+
+def fitting(action: BrowserAction, hit: Hit | None, source: Source = "first") -> BrowserAction:
     """The action as what lies there takes it: what was to be set may be a list to choose from, or a box to tick."""
+    if isinstance(action, Select) and opens(hit, source):
+        return Click(target=action.target)
     if not isinstance(action, Type) or hit is None or action.target is None or "<secret:" in action.text:
         return action
     state = STATES.get(action.text.strip().lower())
@@ -162,6 +174,10 @@ def refusal(action: BrowserAction, hit: Hit | None) -> str | None:
         (isinstance(action, Type) and not hit.editable, "nothing can be typed there"),
         (isinstance(action, Check) and hit.checked is None and hit.role not in CHECKABLE, "it cannot be checked"),
         (isinstance(action, Select | Upload | Click) and not hit.interactive, "it reacts to nothing"),
+        (
+            isinstance(action, Select) and hit.tag not in {"select", "option"},
+            "it is no list that opens: click what is to be chosen",
+        ),
     )
     return next((f"{what}: {why}" for applies, why in wrong if applies), None)
 

@@ -25,6 +25,7 @@ from deixis.browser.actions import (
     AnswerDialog,
     BrowserAction,
     Check,
+    Click,
     Drag,
     Expect,
     Finish,
@@ -36,6 +37,7 @@ from deixis.browser.actions import (
     Type,
     Wait,
 )
+from deixis.browser.compare import changed
 from deixis.browser.errors import ActionError, Blocked, GaveWay
 from deixis.browser.types import Change, Expected, Frozen, Hit, Point, Screenshot
 
@@ -43,6 +45,8 @@ MAX_ATTEMPTS = 4
 """Places tried for a target; what is beside one of them costs no more than a hit-test."""
 SETTLED = Check | Drag | Hover | Select | Type
 """Actions that may rightly change nothing: trying them elsewhere would type the same text into another field."""
+CAME_UP = (40.0, 20.0)
+"""Width and height around a point in which a list that has opened shows."""
 MAX_FAULTS = 2
 """Answers that do not fit the schema before the task has failed."""
 MAX_BLOCKED = 20
@@ -245,6 +249,45 @@ class Loop:
         if done.performed is None:
             nowhere = not_found(words[0][1], grounding.answer)
             done.error = done.error or (no_point(words[0][1], done.attempts) if done.attempts else nowhere)
+        elif isinstance(action, Select) and isinstance(done.performed, Click):
+            await self._choose(action, screenshot, done)
+
+    async def _choose(self, action: Select, before: Screenshot, done: Done) -> None:
+        """The option of a list of the page's own, which has been opened.
+
+        A list that can be typed into is told the option when it does not show it at once.
+        """
+        opened, hit, pointing = done.performed, done.hit, done.pointing
+        assert isinstance(opened, Click)
+        chosen = await self._option(action.option, before, done)
+        if not chosen and hit is not None and hit.editable:
+            await self._act(Type(text=action.option), done)
+            chosen = await self._option(action.option, before, done)
+        done.hit, done.pointing, done.performed = hit, pointing, None
+        if chosen:
+            done.performed = Select(target=opened.target, option=action.option)
+            return
+        await self.browser.act(Press(keys="Escape"))
+        done.error = f"{action.option!r} is not seen in the list that {action.target!r} opens"
+
+    async def _option(self, option: str, before: Screenshot, done: Done) -> bool:
+        """Clicks an option where a list came up; whether it was there. The same words elsewhere are something else."""
+        screenshot = await self._looked()
+        grounding = ground.Grounding(self.pointer, screenshot, option)
+        async for guess in grounding.guesses():
+            first = guess.source == "first"
+            if first and not guess.pointing.found:
+                break
+            if _came_up(guess, before, screenshot) and (first or await self._says(guess, option)):
+                done.seconds["pointing"] += grounding.seconds
+                return await self._attempt(Click(target=option), "target", guess, done)
+        done.seconds["pointing"] += grounding.seconds
+        return False
+
+    async def _says(self, guess: ground.Guess, words: str) -> bool:
+        """Whether the page says these words where a guess lies."""
+        hit, _ = await self._gated(Click(target=words), guess, Done())
+        return hit is not None and words.casefold() in f"{hit.says} {hit.name}".casefold()
 
     async def _attempt(self, action: BrowserAction, field: str, guess: ground.Guess, done: Done) -> bool:
         """One guess through gate, act and verify; True when nothing more has to be tried.
@@ -255,8 +298,8 @@ class Loop:
         assert point is not None
         change, hit, refused, late = None, None, None, False
         for last in (False, True):
-            (hit, refused), late = await self._gated(action, point, done), False
-            action = ground.fitting(action, hit)
+            (hit, refused), late = await self._gated(action, guess, done), False
+            action = ground.fitting(action, hit, guess.source)
             if refused is not None:
                 break
             try:
@@ -273,14 +316,14 @@ class Loop:
             done.pointing, done.hit = guess.pointing, hit
         return ground.changed(hit, change) or (change is not None and isinstance(action, SETTLED))
 
-    async def _gated(self, action: BrowserAction, point: Point, done: Done) -> tuple[Hit | None, str | None]:
+    async def _gated(self, action: BrowserAction, guess: ground.Guess, done: Done) -> tuple[Hit | None, str | None]:
         """What the hit-test sees, and why the action makes no sense there."""
-        if not self.limits.gate:
+        if not self.limits.gate or guess.pointing.point is None:
             return None, None
         start = perf_counter()
-        hit = await self.browser.hit(point)
+        hit = await self.browser.hit(guess.pointing.point)
         done.seconds["gating"] += perf_counter() - start
-        return hit, ground.refusal(ground.fitting(action, hit), hit)
+        return hit, ground.refusal(ground.fitting(action, hit, guess.source), hit)
 
     async def _aimed(
         self, action: BrowserAction, aimed: BrowserAction, hit: Hit | None, guess: ground.Guess, done: Done
@@ -303,6 +346,12 @@ class Loop:
                 done.seconds[part] += getattr(self.browser.spent, part)
         done.performed, done.change = action, change
         return change
+
+
+def _came_up(guess: ground.Guess, before: Screenshot, after: Screenshot) -> bool:
+    """Whether the screen has changed right where a guess lies."""
+    point = guess.pointing.point
+    return point is not None and changed(before, after, [point], CAME_UP)[0]
 
 
 def _places(attempts: list[Attempt]) -> int:

@@ -13,7 +13,7 @@ from time import perf_counter
 from deixis.agent.finding import How, Move, Remembered, find
 from deixis.agent.protocols import Pointer
 from deixis.agent.state import Episode, PlanItem, Step, TaskState
-from deixis.browser.actions import Action, Drag, Finish, GiveUp, describe
+from deixis.browser.actions import Action, Drag, Finish, GiveUp, Select, describe
 from deixis.browser.errors import UsageError
 from deixis.browser.types import Frozen, Point, Pointing, Screenshot, png_size
 
@@ -85,8 +85,10 @@ def _read(path: Path) -> bytes:
 
 
 def _place(step: Step, target: str, planned: Action) -> Point | None:
-    """The pixel that an action was done at; a drag has two."""
+    """The pixel that an action was done at; a drag has two. What a list of the page's own offers has none of its own."""
     done = step.performed
+    if isinstance(planned, Select) and target != planned.target:
+        return None
     if isinstance(done, Drag):
         name = "end" if getattr(planned, "end", None) == target else "start"
         place = getattr(done, name)

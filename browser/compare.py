@@ -15,15 +15,17 @@ NEAR = (120, 80)  # CSS pixels
 FEW_NEAR, FEW = 3, 6  # image pixels below which a difference is noise
 
 
-def changed(before: Screenshot, after: Screenshot, points: Sequence[Point] = ()) -> tuple[bool, bool]:
-    """(near one of the points, anywhere): whether the pictures differ there."""
+def changed(
+    before: Screenshot, after: Screenshot, points: Sequence[Point] = (), near: tuple[float, float] = NEAR
+) -> tuple[bool, bool]:
+    """(in a box of such a width and height around one of the points, anywhere): whether the pictures differ there."""
     if before.png == after.png:
         return False, False
     if before.image_size != after.image_size:
         return bool(points), True
     different = _different(before.png, after.png)
-    near = max((int(_around(different, point, after.scale).sum()) for point in points), default=0)
-    return near >= FEW_NEAR, int(different.sum()) >= FEW
+    most = max((int(_around(different, point, near, after.scale).sum()) for point in points), default=0)
+    return most >= FEW_NEAR, int(different.sum()) >= FEW
 
 
 @lru_cache(maxsize=2)
@@ -46,10 +48,10 @@ def _different(before: bytes, after: bytes) -> NDArray[np.bool_]:
     return mask
 
 
-def _around(mask: NDArray[np.bool_], point: Point, scale: float) -> NDArray[np.bool_]:
-    """The part of the mask in a small box around a point of CSS pixels."""
+def _around(mask: NDArray[np.bool_], point: Point, size: tuple[float, float], scale: float) -> NDArray[np.bool_]:
+    """The part of the mask in a box around a point, both in CSS pixels."""
     x, y = point.x * scale, point.y * scale
-    half_w, half_h = NEAR[0] * scale / 2, NEAR[1] * scale / 2
+    half_w, half_h = size[0] * scale / 2, size[1] * scale / 2
     rows = slice(max(0, int(y - half_h)), int(y + half_h) + 1)
     columns = slice(max(0, int(x - half_w)), int(x + half_w) + 1)
     return mask[rows, columns]

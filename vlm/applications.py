@@ -149,8 +149,18 @@ def answered(url: str, process: "subprocess.Popen[bytes]", name: str, log: Path)
     raise SetupError(f"{name} did not answer within {PATIENCE} s: {log.read_text()[-300:].strip()}")
 
 
+async def reachable(page: Page) -> list[dict[str, Any]]:
+    """The things of a screen that a click would reach."""
+    found: list[dict[str, Any]] = (await page.evaluate(collect.WHAT_IS_THERE))["els"]
+    return found
+
+
 async def grown(page: Page) -> None:
-    """Waits until a page that builds itself has stopped growing."""
+    """Waits until a page that builds itself has something on it and has stopped growing."""
+    for _ in range(20):
+        if len(await reachable(page)) >= FEW:
+            break
+        await page.wait_for_timeout(1000)
     before = -1
     for _ in range(60):
         now = await page.evaluate(
@@ -160,12 +170,6 @@ async def grown(page: Page) -> None:
             return
         before = now
         await page.wait_for_timeout(300)
-
-
-async def reachable(page: Page) -> list[dict[str, Any]]:
-    """The things of a screen that a click would reach."""
-    found: list[dict[str, Any]] = (await page.evaluate(collect.WHAT_IS_THERE))["els"]
-    return found
 
 
 async def step(page: Page, rng: Random, words: Words, fields_only: bool = False) -> None:
