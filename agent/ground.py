@@ -132,11 +132,12 @@ STATES = {
 def opens(hit: Hit | None, source: Source) -> bool:
     """Whether what lies there is a list of the page's own that opens by a click: by its role, or because it was named.
 
-    In one that stands open a click would choose whatever is under the mouse.
+    In one that stands open, or among radio buttons, a click would choose whatever is under the mouse; a link leads away.
     """
-    if hit is None or not hit.interactive or hit.tag in {"select", "option"} or hit.role in {"listbox", "option"}:
+    if hit is None or not hit.interactive or hit.tag in {"select", "option"}:
         return False
-    return hit.role == "combobox" or source in {"first", "control"}
+    chooses = hit.checked is not None or hit.editable or hit.role in {"listbox", "link", *CHECKABLE}
+    return hit.role == "combobox" or (source in {"first", "control"} and not chooses)
 
 
 def fitting(action: BrowserAction, hit: Hit | None, source: Source = "first") -> BrowserAction:

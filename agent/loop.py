@@ -246,11 +246,22 @@ class Loop:
                 return
             if await self._attempt(action, words[0][0], guess, done) or _places(done.attempts) >= MAX_ATTEMPTS:
                 break
+        if isinstance(action, Select) and self.limits.gate:
+            await (self._tick if done.performed is None else self._choose)(action, screenshot, done)
         if done.performed is None:
             nowhere = not_found(words[0][1], grounding.answer)
             done.error = done.error or (no_point(words[0][1], done.attempts) if done.attempts else nowhere)
-        elif isinstance(action, Select) and isinstance(done.performed, Click):
-            await self._choose(action, screenshot, done)
+
+    async def _tick(self, action: Select, screenshot: Screenshot, done: Done) -> None:
+        """One of several radio buttons, or an option of a list that stands open: where there is no list to open."""
+        grounding = ground.Grounding(self.pointer, screenshot, action.option)
+        found = await grounding.first()
+        done.seconds["pointing"] += grounding.seconds
+        pointing, hit = done.pointing, done.hit
+        if found.found and found.point is not None:
+            await self._attempt(Check(target=action.option), "target", ground.Guess("first", found), done)
+        if done.performed is None:
+            done.pointing, done.hit = pointing, hit
 
     async def _choose(self, action: Select, before: Screenshot, done: Done) -> None:
         """The option of a list of the page's own, which has been opened.
@@ -258,7 +269,8 @@ class Loop:
         A list that can be typed into is told the option when it does not show it at once.
         """
         opened, hit, pointing = done.performed, done.hit, done.pointing
-        assert isinstance(opened, Click)
+        if not isinstance(opened, Click):  # a native one
+            return
         chosen = await self._option(action.option, before, done)
         if not chosen and hit is not None and hit.editable:
             await self._act(Type(text=action.option), done)

@@ -99,16 +99,32 @@ async def test_another_option_is_not_taken_for_one_that_is_not_there(browser_ses
     assert found is None and state.steps[0].error is not None
 
 
-async def test_in_a_list_that_stands_open_nothing_is_chosen_by_opening_it(
-    browser_session: Session, tmp_path: Path
+RADIOS = """<style>* {margin:0; font:16px sans-serif} label {position:absolute;left:20px;height:30px}</style><p>Shipping</p>
+<label style="top:40px"><input type=radio name=s id=slow>Standard</label><label style="top:80px"><input type=radio name=s id=fast>Express</label>"""
+OPEN = """<style>* {margin:0; font:16px sans-serif} div {height:30px}</style><p>Shipping</p>
+<div role=listbox tabindex=0 style="height:80px"><div role=option tabindex=-1 aria-selected=false onclick="this.ariaSelected=true" id=slow>Standard</div>
+<div role=option tabindex=-1 aria-selected=false onclick="this.ariaSelected=true" id=fast>Express</div></div>"""
+
+
+@pytest.mark.parametrize(
+    ("html", "group", "standard", "express"),
+    [
+        (RADIOS, Point(x=30, y=8), Point(x=30, y=48), Point(x=30, y=88)),
+        (OPEN, Point(x=30, y=8), Point(x=30, y=35), Point(x=30, y=68)),
+    ],
+)
+@pytest.mark.parametrize("named", ["the group", "one of them"])
+async def test_of_what_stands_open_only_the_option_is_chosen(
+    browser_session: Session, tmp_path: Path, html: str, group: Point, standard: Point, express: Point, named: str
 ) -> None:
-    answers: dict[str, Answer] = {"room type": option(0), "Suite": option(2)}
-    await browser_session.page.set_content(PAGE.replace("LIST", "div").replace("SHOWN", "rooms"))
-    await browser_session.page.evaluate("show(rooms)")
+    """Radio buttons, and a list that shows its options: whether their name is pointed at or, wrongly, one of them."""
+    answers: dict[str, Answer] = {"shipping": group if named == "the group" else standard, "Express": express}
+    await browser_session.page.set_content(html)
     state = TaskState(goal="choose")
     with Journal.open(tmp_path) as journal:
         journal.header(state, url="", model="fixed", weights_sha256="", started="")
-        planner = ScriptedPlanner(Select(target="room type", option="Suite"))
+        planner = ScriptedPlanner(Select(target="shipping", option="Express"))
         await Loop(planner, FixedPointer(answers), browser_session, Limits(), journal).run(state)
-    assert "it is no list that opens: click what is to be chosen" in (state.steps[0].error or "")
-    assert await browser_session.page.evaluate("document.body.dataset.chosen ?? null") is None
+    assert state.steps[0].error is None
+    on = "(id) => document.getElementById(id).checked || document.getElementById(id).ariaSelected === 'true'"
+    assert [await browser_session.page.evaluate(on, one) for one in ("slow", "fast")] == [False, True]
