@@ -58,3 +58,14 @@ def test_a_field_keeps_the_label_on_its_row() -> None:
     assert labelled.control_of(things, at(things, 0), "type the Address", 1.0) is None
     found = labelled.control_of(things, at(things, 1), "type the City", 1.0)
     assert found is not None and found.thing == things.lines
+
+
+def test_a_bare_name_leaves_alone_the_box_of_another_panel() -> None:
+    """A box to tick far to the right is a label's own if it ends the row, as a switch in settings does; asked for, it is it."""
+    lines, box = [("Overview", (20.0, 100.0, 90.0, 116.0))], [(300.0, 98.0, 320.0, 118.0)]
+    ends = gathered(sighted(lines, box, "checkbox"))
+    found = labelled.control_of(ends, at(ends, 0), "Overview", 1.0)
+    assert found is not None and found.thing == ends.lines
+    followed = gathered(sighted([*lines, ("Name", (340.0, 100.0, 380.0, 116.0))], box, "checkbox"))
+    assert labelled.control_of(followed, at(followed, 0), "Overview", 1.0) is None
+    assert labelled.control_of(followed, at(followed, 0), "tick Overview", 1.0) is not None

@@ -103,3 +103,60 @@ def test_a_name_that_holds_a_word_of_place_is_one_name() -> None:
     assert spans.one_name("click Save for later", "later", runs)
     assert not spans.one_name("the Open in the row of Chen", "Chen", runs)
     assert not spans.one_name("the Save for Chen", "Chen", runs)
+
+
+def shares(question: str, things: Things, element: int) -> tuple[float, str]:
+    """What an element keeps that the decoder held for sure, and the word that is likeliest then."""
+    elements, words = np.zeros(len(things.texts)), np.full(len(things.words), 1e-4)
+    elements[things.lines + element] = 1.0
+    runs = runs_of(things)
+    like, plain = spans.likeness(question, runs), spans.plain(question, runs)
+    kept, new, _ = settled(like, runs, things, elements, words, plain)
+    return float(kept[things.lines + element]), things.words[int(new.argmax())].text
+
+
+def test_a_bar_of_links_is_no_field() -> None:
+    """What is written on a field may be its label, but not with other words before it."""
+    bar = [(0.0, 90.0, 400.0, 126.0)]
+    things = gathered(sighted([("3 left Active Done", (20.0, 100.0, 164.0, 116.0))], bar, "field"))
+    assert shares("Active", things, 0) == (0.0, "Active")
+    labelled = gathered(sighted([("* Active Done", (20.0, 100.0, 124.0, 116.0))], bar, "field"))
+    assert shares("Active", labelled, 0)[0] == 1.0
+
+
+@pytest.mark.parametrize(("gap", "kept"), [(10.0, 1.0), (90.0, 0.0)])
+def test_the_box_that_ticks_a_row_is_not_what_stands_in_the_row(gap: float, kept: float) -> None:
+    name = ("Leone", (20.0 + gap, 100.0, 60.0 + gap, 116.0))
+    things = gathered(sighted([name], [(0.0, 98.0, 20.0, 118.0)], "checkbox"))
+    assert shares("Leone", things, 0)[0] == kept
+
+
+def rows(*texts: str) -> Things:
+    return gathered(sighted([(t, (20.0, 20.0 + 30 * i, 20.0 + 8 * len(t), 36.0 + 30 * i)) for i, t in enumerate(texts)], []))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "written"),
+    [
+        ("Deductions contest al...", "Deductions contest alma", True),
+        ("Deductions contest al", "Deductions contest alma", False),  # nothing says that it goes on
+        ("Search...", "Search results", False),  # too short to be sure
+        ("Deductions...", "Deductions contest of the year", False),
+    ],
+)
+def test_a_label_that_is_cut_off_is_known_by_its_beginning(text: str, question: str, written: bool) -> None:
+    runs = runs_of(rows(text, "Something else"))
+    like = spans.likeness(question, runs)
+    assert bool(like.max() == spans.CUT) is written
+    assert spans.plain(question, runs) is written
+
+
+def test_the_case_decides_between_a_name_and_a_part_of_another() -> None:
+    runs = runs_of(rows("All Active Completed", "Clear completed now"))
+    case = {runs.texts[i]: like for i, like in enumerate(spans.likeness("Completed", runs))}
+    assert case["Completed"] == 1.0 and case["completed"] < 1.0 - spans.SAME
+    small = {runs.texts[i]: like for i, like in enumerate(spans.likeness("completed", runs))}
+    assert small["Completed"] == small["completed"] == 1.0
+    shouted = runs_of(rows("Submit your work", "SUBMIT"))
+    alone = {shouted.texts[i]: like for i, like in enumerate(spans.likeness("Submit", shouted))}
+    assert alone["SUBMIT"] == 1.0

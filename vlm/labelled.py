@@ -27,6 +27,10 @@ NAMED = 0.5
 """How surely a bare name must be written out for its label to stand for its control."""
 BELOW, ACROSS, LEVEL = 30.0, 1100.0, 0.25
 """Pixels from a label down to its control and across to it, and heights of the control by which their middles may differ."""
+AFTER = 160.0
+"""Pixels after a control within which what is written is its own label."""
+ASIDE = 60.0
+"""Pixels from a label across to a box to tick, beyond which the box is the label's only if it ends the row."""
 FITS = 5.0
 """Times a label's area up to which a link around it is made of it."""
 _ASKS = re.compile(
@@ -66,7 +70,9 @@ def control_of(things: Things, place: Place, question: str, written: float) -> P
     ]
     if not found:
         return None
-    best = min(found)[1]
+    far, best = min(found)
+    if not wanted and far > ASIDE and roles[best] in _TICKED and _followed(things, best):
+        return None  # the box to tick of another panel, or of a row of its own
     return place_at(things.boxes[best].tolist(), place.mass, best)
 
 
@@ -119,6 +125,14 @@ def _far(line: Box, things: Things, control: int, ticked: bool) -> float | None:
     if not ticked and -2 <= y0 - line.y1 < BELOW and x0 - 12 <= line.x0 < x1 and not _own(things, control, line):
         return max(y0 - line.y1, 0.0) + 2.0
     return None
+
+
+def _followed(things: Things, control: int) -> bool:
+    """Whether something is written to the right of a control, which is rather its own label."""
+    x0, y0, x1, y1 = things.boxes[control].tolist()
+    boxes = things.boxes[: things.lines].numpy()
+    level = np.abs((boxes[:, 1] + boxes[:, 3]) / 2 - (y0 + y1) / 2) < 0.5 * (y1 - y0)
+    return bool((level & (boxes[:, 0] >= x1 - 2) & (boxes[:, 0] < x1 + AFTER)).any())
 
 
 def _between(things: Things, line: Box, right: float, control: int) -> bool:

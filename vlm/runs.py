@@ -9,6 +9,7 @@ import numpy as np
 
 from deixis.vlm.config import ROLES
 from deixis.vlm.names import bare
+from deixis.vlm.spelling import words_of
 from deixis.vlm.things import Things
 
 LONGEST = 9
@@ -35,6 +36,10 @@ class Runs(NamedTuple):
     """(R,) how much of the part of the line it stands in each is: 1 when nothing else is written there."""
     pressed: np.ndarray
     """(R,) how surely each fills a link or a button, as those within a sentence; 0 where it fills none."""
+    cut: np.ndarray
+    """(R,) bool: all of a part of a line that ends in dots, as labels do that have no room."""
+    texts: list[str]
+    """As they are written, without marks."""
 
 
 def runs_of(things: Things) -> Runs:
@@ -42,7 +47,10 @@ def runs_of(things: Things) -> Runs:
     letters: list[str] = []
     words: list[list[int]] = []
     alone: list[float] = []
+    cut: list[bool] = []
+    texts: list[str] = []
     for part in _parts(things):
+        dots = _dots(things, part[-1])
         folded = [bare(things.words[i].text) for i in part]
         whole = max(sum(map(len, folded)), 1)
         for start in range(len(part)):
@@ -53,8 +61,28 @@ def runs_of(things: Things) -> Runs:
                     letters.append(text)
                     words.append(part[start : end + 1])
                     alone.append(len(text) / whole)
+                    cut.append(dots and end - start + 1 == len(part))
+                    texts.append(
+                        " ".join(word for i in part[start : end + 1] for word in words_of(things.words[i].text))
+                    )
     pressed = _filling(things, words)
-    return Runs(letters, words, np.where(pressed > PRESSABLE, 1.0, np.array(alone)), pressed)
+    return Runs(
+        letters, words, np.where(pressed > PRESSABLE, 1.0, np.array(alone)), pressed, np.array(cut, bool), texts
+    )
+
+
+def _dots(things: Things, word: int) -> bool:
+    """Whether a word ends in dots, or dots stand right behind it."""
+    text, box = things.words[word].text, things.words[word].box
+    if text.endswith((".", "…")):
+        return True
+    after = things.words[word + 1] if word + 1 < len(things.words) else None
+    close = (
+        after is not None
+        and abs(after.box[1] - box[1]) < box[3] - box[1]
+        and 0 <= after.box[0] - box[2] < GAP * (box[3] - box[1])
+    )
+    return close and after is not None and set(after.text) <= {".", "…"}
 
 
 def _filling(things: Things, runs: list[list[int]]) -> np.ndarray:

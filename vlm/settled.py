@@ -25,7 +25,10 @@ MEANT = 0.1
 """Probability from which a field is meant by the name on its label."""
 SURE = 0.4
 """How surely something must have been found to be believed to be a field."""
+OWN_TICK = 40.0
+"""Pixels from a box to tick to a name on its right, within which the name is its label."""
 _FILLED = [ROLES.index(role) for role in ("field", "select")]
+_TICKED = [ROLES.index(role) for role in ("checkbox", "radio", "switch")]
 
 
 class _Name(NamedTuple):
@@ -104,6 +107,9 @@ def settled(
     shares.elements = _own_words(things, shares.elements, name.here, name.alone)
     if not field:
         shares.take(elements=_unlabelled(things, shares.elements, name.here))
+    if plain:
+        shares.take(elements=_bars(things, name))
+        shares.take(elements=_far_ticks(things, shares.elements, best))
     shares.take(words=name.here)
     shares.give(_meant(things, shares.elements, holds, name.alone), best, weights)
     sure = max(0.0, float(like.max()) - 0.9) * 10 * float(alone.max())
@@ -189,6 +195,34 @@ def _unlabelled(things: Things, elements: np.ndarray, here: np.ndarray) -> list[
         return []
     empty = [i for i in range(things.lines, len(things.texts)) if not things.texts[i] and roles[i] in _FILLED]
     return [i for i in empty if elements[i] > 1e-3 and not here[_label(things, i)].any()]
+
+
+def _bars(things: Things, name: _Name) -> list[int]:
+    """Supposed fields on which other words stand before the name: a bar of links ("3 left All Active") is no field."""
+    roles, owners = things.flags[:, -len(ROLES) :].argmax(1).tolist(), things.owners.numpy()
+    found = []
+    for i in np.nonzero(_holding(things, name.here))[0].tolist():
+        own = owners[1][owners[0] == i]
+        first = min((things.words[k].box[0] for k in own if name.here[k]), default=0.0)
+        before = [things.words[k].text for k in own if things.words[k].box[2] <= first]
+        if roles[i] in _FILLED and any(len(text) > 1 for text in before):  # a mark or a bullet is none
+            found.append(i)
+    return found
+
+
+def _far_ticks(things: Things, elements: np.ndarray, runs: Sequence[Sequence[int]]) -> list[int]:
+    """Boxes to tick before the name, on its line, that are too far away to be its own: those of a row of a table."""
+    roles = things.flags[:, -len(ROLES) :].argmax(1).tolist()
+    names = [[f(things.words[k].box[side] for k in run) for side, f in enumerate((min, min, max, max))] for run in runs]
+    found = []
+    for i in np.nonzero(elements > 1e-3)[0].tolist():
+        if i < things.lines or roles[i] not in _TICKED or things.texts[i]:
+            continue
+        x0, y0, x1, y1 = things.boxes[i].tolist()
+        gaps = [box[0] - x1 for box in names if box[0] > x1 and abs(box[1] + box[3] - y0 - y1) < y1 - y0]
+        if gaps and min(gaps) > OWN_TICK:
+            found.append(i)
+    return found
 
 
 def _label(things: Things, number: int) -> list[int]:

@@ -20,6 +20,10 @@ CLOSE = 0.9
 """Likeness from which something is written that another thing is told apart by."""
 EXACT = 0.97
 """Likeness of what is the same but for a slip."""
+CUT = 0.96
+"""Likeness of the beginning of a name, where that is all there is room for."""
+BEGUN, SHORTEST = 0.6, 8
+"""The share of the name's letters that must be there then, and how many."""
 WHOLE = 0.75
 """Share of a label from which a name is all of it."""
 _PLAIN = frozenset(
@@ -62,13 +66,46 @@ def likeness(question: str, runs: Runs) -> np.ndarray:
     written = set(runs.letters)
     names = [next((name for name in names if name in written), names[-1]), names[-1]]
     like = np.asarray(process.cdist(names, runs.letters, scorer=fuzz.ratio)) / 100
-    return like[0 if like[0].max() >= EXACT else 1]
+    best = 0 if like[0].max() >= EXACT else 1
+    return _as_written(question, _cut_off(names[best], like[best], runs), runs)
+
+
+def _cut_off(name: str, like: np.ndarray, runs: Runs) -> np.ndarray:
+    """Likenesses (R,): where a name is written nowhere in full, labels that have no room for more than its beginning are it."""
+    if like.max() >= EXACT:
+        return like
+    like, begun = like.copy(), _begun(name, runs)
+    like[begun] = np.maximum(like[begun], CUT)
+    return like
+
+
+def _begun(name: str, runs: Runs) -> list[int]:
+    """Numbers of the runs that are the beginning of a name, with dots behind."""
+    least = max(SHORTEST, BEGUN * len(name))
+    cut = np.nonzero(runs.cut)[0].tolist()
+    return [i for i in cut if len(runs.letters[i]) >= least and name.startswith(runs.letters[i])]
+
+
+def _as_written(question: str, like: np.ndarray, runs: Runs) -> np.ndarray:
+    """Likenesses (R,): of those that are the same but for their case, what is a part of something else gives way.
+
+    "Completed" is the tab of that name, not "Clear completed", but "Submit" may well be "SUBMIT" on a button. Small letters
+    say nothing: people write so.
+    """
+    best = np.nonzero(like >= max(WRITTEN, like.max() - SAME))[0].tolist()
+    so = [i for i in best if runs.texts[i] in question and not runs.texts[i].islower()]
+    other = [i for i in best if runs.texts[i] not in question and runs.alone[i] <= WHOLE]
+    if not so or not other:
+        return like
+    like = like.copy()
+    like[other] -= 2 * SAME
+    return like
 
 
 def plain(question: str, runs: Runs) -> bool:
     """Whether a question is a name that is written, and nothing else of weight."""
-    known = set(runs.letters)
-    name = next((name for name in names_of(question) if name in known), "")
+    known, names = set(runs.letters), names_of(question)
+    name = next((name for name in names if name in known), "") or next((n for n in names if _begun(n, runs)), "")
     words = [bare(word) for word in question.split()]
     return bool(name) and all(word in name or word in _PLAIN for word in words)
 
