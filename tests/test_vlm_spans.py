@@ -7,7 +7,7 @@ from deixis.vlm import spans
 from deixis.vlm.names import names_of
 from deixis.vlm.places import places_of
 from deixis.vlm.runs import runs_of
-from deixis.vlm.settled import settled
+from deixis.vlm.settled import Manner, settled
 from deixis.vlm.things import Box, Things, gathered
 from tests.small_nano import sighted
 
@@ -111,7 +111,7 @@ def shares(question: str, things: Things, element: int) -> tuple[float, str]:
     elements[things.lines + element] = 1.0
     runs = runs_of(things)
     like, plain = spans.likeness(question, runs), spans.plain(question, runs)
-    kept, new, _ = settled(like, runs, things, elements, words, plain)
+    kept, new, _ = settled(like, runs, things, elements, words, Manner(plain))
     return float(kept[things.lines + element]), things.words[int(new.argmax())].text
 
 

@@ -15,6 +15,7 @@ from deixis.vlm.places import Place, place_at
 from deixis.vlm.things import Things
 
 _CONTROLS = [ROLES.index(role) for role in ("field", "select", "checkbox", "radio", "switch", "slider", "file")]
+_FIELD_ROLE = ROLES.index("field")
 _TICKED = [ROLES.index(role) for role in ("checkbox", "radio", "switch")]
 _PRESSED = [ROLES.index(role) for role in ("link", "button", "tab", "menuitem")]
 SURE, PLAIN = 0.3, 0.5
@@ -27,6 +28,8 @@ NAMED = 0.5
 """How surely a bare name must be written out for its label to stand for its control."""
 BELOW, ACROSS, LEVEL = 30.0, 1100.0, 0.25
 """Pixels from a label down to its control and across to it, and heights of the control by which their middles may differ."""
+REACH = 260.0
+"""Pixels from a label across to its field, where the field is not asked for."""
 AFTER = 160.0
 """Pixels after a control within which what is written is its own label."""
 ASIDE = 60.0
@@ -73,6 +76,8 @@ def control_of(things: Things, place: Place, question: str, written: float) -> P
     far, best = min(found)
     if not wanted and far > ASIDE and roles[best] in _TICKED and _followed(things, best):
         return None  # the box to tick of another panel, or of a row of its own
+    if not wanted and far > REACH and roles[best] == _FIELD_ROLE:
+        return None  # the search field at the other end of a bar
     return place_at(things.boxes[best].tolist(), place.mass, best)
 
 

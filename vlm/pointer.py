@@ -16,14 +16,27 @@ import torch
 from PIL import Image
 
 from deixis.browser.types import Box, Candidate, Point, Pointing, Reading, Screenshot
-from deixis.vlm import beside, checkpoint, counting, hues, judge, labelled, precision, questions, sight, spans, where
+from deixis.vlm import (
+    beside,
+    checkpoint,
+    counting,
+    hues,
+    inks,
+    judge,
+    labelled,
+    precision,
+    questions,
+    sight,
+    spans,
+    where,
+)
 from deixis.vlm.decoder import Asked, Screen, shares
 from deixis.vlm.image import css_image, open_image
 from deixis.vlm.model import Nano
 from deixis.vlm.names import letters_of
 from deixis.vlm.places import Place, in_order, namesakes, one_place, place_at, places_of, says_so
 from deixis.vlm.runs import Runs, runs_of
-from deixis.vlm.settled import settled
+from deixis.vlm.settled import Manner, settled
 from deixis.vlm.simpler import simpler, unframed
 from deixis.vlm.things import Sighted, Things, gathered
 
@@ -262,13 +275,18 @@ class NanoPointer:
             like = spans.likeness(question, kept.runs)
             if sought and any(sought[row]):
                 like, things[row], words[row] = _looked_for(kept, sought[row], like, things[row], words[row])
-            plain = spans.plain(question, kept.runs)
+            plain, field = spans.plain(question, kept.runs), labelled.asks_for_field(question)
+            manner = Manner(plain, field, self._linked(kept, like))
             fields = labelled.seen(kept.things, things[row])
-            field = labelled.asks_for_field(question)
-            elements, written, sure = settled(like, kept.runs, kept.things, fields, words[row], plain, field)
+            elements, written, sure = settled(like, kept.runs, kept.things, fields, words[row], manner)
             places = places_of(kept.things, elements, written)
             found.append(Answered(question, places, like, sure, float(answers.absent[row])))
         return asked, found
+
+    def _linked(self, kept: Kept, like: np.ndarray) -> np.ndarray | None:
+        """(R,) which of the runs that say a name are written as links are; None where there is nothing to choose."""
+        some = spans.best(like)
+        return inks.as_links(kept.picture, kept.things, kept.runs, some) if kept.picture and len(some) > 1 else None
 
     def _told_apart(self, kept: Kept, one: Answered, sought: Sought) -> Apart | None:
         """Which of several with one name is meant, when the question says beside what it stands, and that is written."""

@@ -21,6 +21,8 @@ ALONE = 6.0
 """How much a name that stands alone is preferred to one within a line."""
 PRESSED = 8.0
 """How much a name is preferred that fills a link or a button to one in running text or a heading."""
+LINKED = 3.0
+"""The same for one that is written in the colour of links."""
 MEANT = 0.1
 """Probability from which a field is meant by the name on its label."""
 SURE = 0.4
@@ -29,6 +31,17 @@ OWN_TICK = 40.0
 """Pixels from a box to tick to a name on its right, within which the name is its label."""
 _FILLED = [ROLES.index(role) for role in ("field", "select")]
 _TICKED = [ROLES.index(role) for role in ("checkbox", "radio", "switch")]
+
+
+class Manner(NamedTuple):
+    """How a name is asked for, and what of the screen bears on it."""
+
+    plain: bool = False
+    """It is a name and nothing else, so what says something else is not meant; fields and drawings may be."""
+    field: bool = False
+    """A field is asked for in as many words, so one without a label may be meant ("the search field", beside "Search")."""
+    linked: np.ndarray | None = None
+    """(R,) which runs are written as links are."""
 
 
 class _Name(NamedTuple):
@@ -84,25 +97,24 @@ def settled(
     things: Things,
     elements: np.ndarray,
     words: np.ndarray,
-    plain: bool = False,
-    field: bool = False,
+    manner: Manner | None = None,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Probabilities of the elements (T,) and words (W,) of one question, like (R,): moved to where its name is written.
-
-    plain: the question is a name and nothing else, so what says something else is not meant; fields and drawings may be.
-    field: a field is asked for in as many words, so one without a label may be meant ("the search field", beside "Search").
 
     The third value is how surely the name is written out, alone: 0 to 1.
     """
     if not len(like) or like.max() < WRITTEN:
         return elements, words, 0.0
     name = _Name.found(like, runs, len(words))
+    plain, field, linked = manner or Manner()
     shares, holds = _Shares(elements, words), _holding(things, name.here)
     shares.take(*_mistaken(things, name, holds, plain and like.max() >= EXACT))
     best = [runs.words[run] for run in name.best]
     alone, pressed = runs.alone[name.best], runs.pressed[name.best]
     weights = np.array([shares.words[run].sum() + 0.02 for run in best])
     weights *= np.exp(ALONE * (alone - alone.max()) + PRESSED * pressed)
+    if linked is not None:
+        weights *= np.exp(LINKED * linked[name.best])
     shares.elements = _controls(things, shares.elements, name.near, name.alone)
     shares.elements = _own_words(things, shares.elements, name.here, name.alone)
     if not field:

@@ -66,8 +66,8 @@ def likeness(question: str, runs: Runs) -> np.ndarray:
     written = set(runs.letters)
     names = [next((name for name in names if name in written), names[-1]), names[-1]]
     like = np.asarray(process.cdist(names, runs.letters, scorer=fuzz.ratio)) / 100
-    best = 0 if like[0].max() >= EXACT else 1
-    return _as_written(question, _cut_off(names[best], like[best], runs), runs)
+    name = 0 if like[0].max() >= EXACT else 1
+    return _as_written(question, _cut_off(names[name], like[name], runs), runs)
 
 
 def _cut_off(name: str, like: np.ndarray, runs: Runs) -> np.ndarray:
@@ -92,14 +92,19 @@ def _as_written(question: str, like: np.ndarray, runs: Runs) -> np.ndarray:
     "Completed" is the tab of that name, not "Clear completed", but "Submit" may well be "SUBMIT" on a button. Small letters
     say nothing: people write so.
     """
-    best = np.nonzero(like >= max(WRITTEN, like.max() - SAME))[0].tolist()
-    so = [i for i in best if runs.texts[i] in question and not runs.texts[i].islower()]
-    other = [i for i in best if runs.texts[i] not in question and runs.alone[i] <= WHOLE]
+    same = best(like)
+    so = [i for i in same if runs.texts[i] in question and not runs.texts[i].islower()]
+    other = [i for i in same if runs.texts[i] not in question and runs.alone[i] <= WHOLE]
     if not so or not other:
         return like
     like = like.copy()
     like[other] -= 2 * SAME
     return like
+
+
+def best(like: np.ndarray) -> list[int]:
+    """Numbers of the runs, of likenesses (R,), that say a name as well as any."""
+    return np.nonzero(like >= max(WRITTEN, like.max() - SAME))[0].tolist() if len(like) else []
 
 
 def plain(question: str, runs: Runs) -> bool:
