@@ -69,3 +69,14 @@ def test_a_bare_name_leaves_alone_the_box_of_another_panel() -> None:
     followed = gathered(sighted([*lines, ("Name", (340.0, 100.0, 380.0, 116.0))], box, "checkbox"))
     assert labelled.control_of(followed, at(followed, 0), "Overview", 1.0) is None
     assert labelled.control_of(followed, at(followed, 0), "tick Overview", 1.0) is not None
+
+
+def test_a_title_is_not_the_label_of_the_search_field_at_the_other_end() -> None:
+    lines = [
+        ("The Shop", (20.0, 100.0, 90.0, 116.0)), ("City", (20.0, 160.0, 50.0, 176.0)), ("Quick search", (910.0, 100.0, 990.0, 116.0)),
+    ]  # fmt: skip
+    fields = [(900.0, 96.0, 1100.0, 120.0), (200.0, 156.0, 400.0, 180.0)]
+    things = gathered(sighted(lines, fields, "field"))
+    assert labelled.control_of(things, at(things, 0), "The Shop", 1.0) is None
+    asked, near = (labelled.control_of(things, at(things, n), q, 1.0) for n, q in ((0, "the Shop field"), (1, "City")))
+    assert asked is not None and near is not None

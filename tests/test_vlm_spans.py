@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
-from deixis.vlm import spans
+from deixis.vlm import inks, spans
 from deixis.vlm.names import names_of
 from deixis.vlm.places import places_of
 from deixis.vlm.runs import runs_of
@@ -160,3 +161,45 @@ def test_the_case_decides_between_a_name_and_a_part_of_another() -> None:
     shouted = runs_of(rows("Submit your work", "SUBMIT"))
     alone = {shouted.texts[i]: like for i, like in enumerate(spans.likeness("Submit", shouted))}
     assert alone["SUBMIT"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("question", "texts", "plain"),
+    [
+        ("3.11 Documentation", ["3.11 Documentétion", "modules"], True),
+        ("3.11 Documentation", ["3.12 Documentation", "modules"], False),  # another number is another thing
+        ("Documentation", ["Docunentation", "Documentatian"], False),  # one of two, and nobody knows which
+        ("Index", ["Indez", "modules"], False),  # too short to be sure
+    ],
+)
+def test_a_letter_read_wrongly_does_not_make_another_name(question: str, texts: list[str], plain: bool) -> None:
+    assert spans.plain(question, runs_of(rows(*texts))) is plain
+
+
+def test_of_equal_names_the_one_in_the_blue_of_links_is_meant() -> None:
+    things = rows("read NameError here", "or NameError there", "and more of the text")
+    runs = runs_of(things)
+    some = spans.best(spans.likeness("NameError", runs))
+    picture = Image.new("RGB", (400, 120), "white")
+    draw = ImageDraw.Draw(picture)
+    for word in things.words:
+        x0, y0, x1, y1 = word.box
+        linked = word.text == "NameError" and y0 > 30
+        for x in range(int(x0), int(x1), 3):  # strokes of letters
+            draw.line((x, y0, x, y1), fill=(20, 110, 200) if linked else (40, 40, 40))
+    link = inks.as_links(picture, things, runs, some)
+    assert sorted(link[some].tolist()) == [0.0, 1.0]
+    words = np.full(len(things.words), 0.01)
+    words[1] = 0.2  # the decoder rather thinks of the first
+    like = spans.likeness("NameError", runs)
+    zeros = np.zeros(len(things.texts))
+    _, new, _ = settled(like, runs, things, zeros, words, Manner(True, linked=link))
+    assert things.words[int(new.argmax())].box[1] > 30
+    _, new, _ = settled(like, runs, things, zeros, words, Manner(True))
+    assert things.words[int(new.argmax())].box[1] < 30
+    blue = Image.new("RGB", (400, 120), "white")
+    for word in things.words:  # where all is blue it says nothing
+        ImageDraw.Draw(blue).rectangle(
+            (word.box[0], word.box[1] + 6, word.box[2], word.box[1] + 8), fill=(20, 110, 200)
+        )
+    assert not inks.as_links(blue, things, runs, some).any()

@@ -76,8 +76,8 @@ def control_of(things: Things, place: Place, question: str, written: float) -> P
     far, best = min(found)
     if not wanted and far > ASIDE and roles[best] in _TICKED and _followed(things, best):
         return None  # the box to tick of another panel, or of a row of its own
-    if not wanted and far > REACH and roles[best] == _FIELD_ROLE:
-        return None  # the search field at the other end of a bar
+    if not wanted and far > REACH and roles[best] == _FIELD_ROLE and things.texts[best]:
+        return None  # the search field at the other end of a bar, with words of its own
     return place_at(things.boxes[best].tolist(), place.mass, best)
 
 

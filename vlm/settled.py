@@ -12,7 +12,7 @@ import numpy as np
 
 from deixis.vlm.config import ROLES
 from deixis.vlm.runs import PRESSED_ROLES, Runs
-from deixis.vlm.spans import EXACT, SAME, WHOLE, WRITTEN
+from deixis.vlm.spans import SAME, WHOLE, WRITTEN
 from deixis.vlm.things import Things
 
 LIKE = 0.45
@@ -108,7 +108,7 @@ def settled(
     name = _Name.found(like, runs, len(words))
     plain, field, linked = manner or Manner()
     shares, holds = _Shares(elements, words), _holding(things, name.here)
-    shares.take(*_mistaken(things, name, holds, plain and like.max() >= EXACT))
+    shares.take(*_mistaken(things, name, holds, plain))
     best = [runs.words[run] for run in name.best]
     alone, pressed = runs.alone[name.best], runs.pressed[name.best]
     weights = np.array([shares.words[run].sum() + 0.02 for run in best])

@@ -18,6 +18,8 @@ WRITTEN, SAME = 0.84, 0.02
 """Likeness from which a name counts as written, and what the best may be better."""
 CLOSE = 0.9
 """Likeness from which something is written that another thing is told apart by."""
+CLEAR = 0.06
+"""What a name that was read wrongly is better than all others."""
 EXACT = 0.97
 """Likeness of what is the same but for a slip."""
 CUT = 0.96
@@ -86,6 +88,17 @@ def _begun(name: str, runs: Runs) -> list[int]:
     return [i for i in cut if len(runs.letters[i]) >= least and name.startswith(runs.letters[i])]
 
 
+def _misread(name: str, runs: Runs) -> bool:
+    """Whether a name is written but for a letter that was read wrongly: nothing else on the screen is nearly as like it."""
+    if len(name) < SHORTEST:
+        return False
+    like = np.asarray(process.cdist([name], runs.letters, scorer=fuzz.ratio))[0] / 100
+    best = int(like.argmax())
+    others = like[[letters != runs.letters[best] for letters in runs.letters]]
+    same_digits = re.sub(r"\D", "", name) == re.sub(r"\D", "", runs.letters[best])
+    return bool(like[best] >= CLOSE and same_digits and (not len(others) or others.max() < like[best] - CLEAR))
+
+
 def _as_written(question: str, like: np.ndarray, runs: Runs) -> np.ndarray:
     """Likenesses (R,): of those that are the same but for their case, what is a part of something else gives way.
 
@@ -110,7 +123,8 @@ def best(like: np.ndarray) -> list[int]:
 def plain(question: str, runs: Runs) -> bool:
     """Whether a question is a name that is written, and nothing else of weight."""
     known, names = set(runs.letters), names_of(question)
-    name = next((name for name in names if name in known), "") or next((n for n in names if _begun(n, runs)), "")
+    name = next((name for name in names if name in known), "")
+    name = name or next((name for name in names if _begun(name, runs) or _misread(name, runs)), "")
     words = [bare(word) for word in question.split()]
     return bool(name) and all(word in name or word in _PLAIN for word in words)
 
