@@ -46,6 +46,8 @@ LEAVE_ALONE = re.compile(
 """Names of things that are not clicked: they end the application or take away what is walked through."""
 WEIGHTS = {"menuitem": 4, "tab": 3, "button": 2, "field": 2, "link": 1}
 """How often a step goes to a thing, by its role."""
+TRIES = 3
+"""Pictures of a screen that does not stand still."""
 FEW = 3
 """A screen with fewer things is not worth a picture."""
 
@@ -224,9 +226,14 @@ async def walk(page: Page, stem: Path, about: dict[str, str], rng: Random, prelu
             await page.set_viewport_size({"width": width, "height": height})
         await grown(page)
         await collect.still(page)
-        if len(await reachable(page)) < FEW:
-            raise Error("there is next to nothing on it")
-        await collect.save(page, stem.with_name(f"{stem.name}-{k}"), about, large)
+        for _ in range(TRIES):  # things may move between what the page says and its picture
+            there = await reachable(page)
+            if len(there) < FEW:
+                raise Error("there is next to nothing on it")
+            await collect.save(page, stem.with_name(f"{stem.name}-{k}"), about, large)
+            if await reachable(page) == there:
+                break
+            await page.wait_for_timeout(700)
 
 
 class Walker:
