@@ -19,6 +19,7 @@ MAY = {
 EXCEPTIONS = {
     ("agent/bench.py", "benchmarks"),
     ("agent/cli.py", "vlm.train"),
+    ("vlm/applications.py", "browser.launch"),
     ("vlm/collect.py", "browser.launch"),
     ("vlm/collect.py", "browser.session"),
     ("vlm/train_symbols.py", "browser.launch"),

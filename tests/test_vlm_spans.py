@@ -176,6 +176,11 @@ def test_a_letter_read_wrongly_does_not_make_another_name(question: str, texts: 
     assert spans.plain(question, runs_of(rows(*texts))) is plain
 
 
+def test_on_an_empty_screen_no_name_is_written() -> None:
+    nothing = runs_of(rows("-"))
+    assert not spans.plain("Documentation", nothing) and not spans.best(spans.likeness("Documentation", nothing))
+
+
 def test_of_equal_names_the_one_in_the_blue_of_links_is_meant() -> None:
     things = rows("read NameError here", "or NameError there", "and more of the text")
     runs = runs_of(things)

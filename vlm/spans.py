@@ -90,7 +90,7 @@ def _begun(name: str, runs: Runs) -> list[int]:
 
 def _misread(name: str, runs: Runs) -> bool:
     """Whether a name is written but for a letter that was read wrongly: nothing else on the screen is nearly as like it."""
-    if len(name) < SHORTEST:
+    if len(name) < SHORTEST or not runs.letters:
         return False
     like = np.asarray(process.cdist([name], runs.letters, scorer=fuzz.ratio))[0] / 100
     best = int(like.argmax())
