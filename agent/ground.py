@@ -129,12 +129,16 @@ STATES = {
 """What somebody may set a box or a switch to."""
 
 
+NATIVE = {"select", "option"}
+"""Tags of lists that the browser itself draws."""
+
+
 def opens(hit: Hit | None, source: Source) -> bool:
     """Whether what lies there is a list of the page's own that opens by a click: by its role, or because it was named.
 
     In one that stands open, or among radio buttons, a click would choose whatever is under the mouse; a link leads away.
     """
-    if hit is None or not hit.interactive or hit.tag in {"select", "option"}:
+    if hit is None or not hit.interactive or hit.tag in NATIVE:
         return False
     chooses = hit.checked is not None or hit.editable or hit.role in {"listbox", "link", *CHECKABLE}
     return hit.role == "combobox" or (source in {"first", "control"} and not chooses)
@@ -175,10 +179,7 @@ def refusal(action: BrowserAction, hit: Hit | None) -> str | None:
         (isinstance(action, Type) and not hit.editable, "nothing can be typed there"),
         (isinstance(action, Check) and hit.checked is None and hit.role not in CHECKABLE, "it cannot be checked"),
         (isinstance(action, Select | Upload | Click) and not hit.interactive, "it reacts to nothing"),
-        (
-            isinstance(action, Select) and hit.tag not in {"select", "option"},
-            "it is no list that opens: click what is to be chosen",
-        ),
+        (isinstance(action, Select) and hit.tag not in NATIVE, "it is no list that opens: click what is to be chosen"),
     )
     return next((f"{what}: {why}" for applies, why in wrong if applies), None)
 

@@ -246,8 +246,10 @@ class Loop:
                 return
             if await self._attempt(action, words[0][0], guess, done) or _places(done.attempts) >= MAX_ATTEMPTS:
                 break
-        if isinstance(action, Select) and self.limits.gate:
-            await (self._tick if done.performed is None else self._choose)(action, screenshot, done)
+        if isinstance(action, Select) and isinstance(done.performed, Click):
+            await self._choose(action, done.performed, screenshot, done)
+        elif isinstance(action, Select) and done.performed is None and self.limits.gate and not _native(done.attempts):
+            await self._tick(action, screenshot, done)
         if done.performed is None:
             nowhere = not_found(words[0][1], grounding.answer)
             done.error = done.error or (no_point(words[0][1], done.attempts) if done.attempts else nowhere)
@@ -263,14 +265,12 @@ class Loop:
         if done.performed is None:
             done.pointing, done.hit = pointing, hit
 
-    async def _choose(self, action: Select, before: Screenshot, done: Done) -> None:
-        """The option of a list of the page's own, which has been opened.
+    async def _choose(self, action: Select, opened: Click, before: Screenshot, done: Done) -> None:
+        """The option of a list of the page's own, which a click has opened.
 
         A list that can be typed into is told the option when it does not show it at once.
         """
-        opened, hit, pointing = done.performed, done.hit, done.pointing
-        if not isinstance(opened, Click):  # a native one
-            return
+        hit, pointing = done.hit, done.pointing
         chosen = await self._option(action.option, before, done)
         if not chosen and hit is not None and hit.editable:
             await self._act(Type(text=action.option), done)
@@ -364,6 +364,11 @@ def _came_up(guess: ground.Guess, before: Screenshot, after: Screenshot) -> bool
     """Whether the screen has changed right where a guess lies."""
     point = guess.pointing.point
     return point is not None and changed(before, after, [point], CAME_UP)[0]
+
+
+def _native(attempts: list[Attempt]) -> bool:
+    """Whether one of the places was a native list: what it refuses is not looked for elsewhere."""
+    return any(attempt.hit is not None and attempt.hit.tag in ground.NATIVE for attempt in attempts)
 
 
 def _places(attempts: list[Attempt]) -> int:

@@ -128,3 +128,15 @@ async def test_of_what_stands_open_only_the_option_is_chosen(
     assert state.steps[0].error is None
     on = "(id) => document.getElementById(id).checked || document.getElementById(id).ariaSelected === 'true'"
     assert [await browser_session.page.evaluate(on, one) for one in ("slow", "fast")] == [False, True]
+
+
+async def test_what_a_native_list_lacks_is_not_ticked_elsewhere(browser_session: Session, tmp_path: Path) -> None:
+    html = RADIOS.replace("<p>Shipping</p>", "<select style='width:200px;height:30px'><option>Slow</option></select>")
+    await browser_session.page.set_content(html)
+    state = TaskState(goal="choose")
+    answers: dict[str, Answer] = {"shipping": Point(x=60, y=15), "Express": Point(x=30, y=88)}
+    with Journal.open(tmp_path) as journal:
+        journal.header(state, url="", model="fixed", weights_sha256="", started="")
+        planner = ScriptedPlanner(Select(target="shipping", option="Express"))
+        await Loop(planner, FixedPointer(answers), browser_session, Limits(), journal).run(state)
+    assert "Slow" in (state.steps[0].error or "") and not await browser_session.page.is_checked("#fast")

@@ -73,16 +73,13 @@ def runs_of(things: Things) -> Runs:
 
 def _dots(things: Things, word: int) -> bool:
     """Whether a word ends in dots, or dots stand right behind it."""
-    text, box = things.words[word].text, things.words[word].box
+    (text, box), *after = things.words[word : word + 2]
     if text.endswith((".", "…")):
         return True
-    after = things.words[word + 1] if word + 1 < len(things.words) else None
-    close = (
-        after is not None
-        and abs(after.box[1] - box[1]) < box[3] - box[1]
-        and 0 <= after.box[0] - box[2] < GAP * (box[3] - box[1])
+    return any(
+        set(dots) <= {".", "…"} and abs(y0 - box[1]) < box[3] - box[1] and 0 <= x0 - box[2] < GAP * (box[3] - box[1])
+        for dots, (x0, y0, _, _) in after
     )
-    return close and after is not None and set(after.text) <= {".", "…"}
 
 
 def _filling(things: Things, runs: list[list[int]]) -> np.ndarray:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deixis.vlm import spans
 from deixis.vlm.config import ROLES
 from deixis.vlm.runs import PRESSED_ROLES, Runs
-from deixis.vlm.spans import SAME, WHOLE, WRITTEN
+from deixis.vlm.spans import WHOLE, WRITTEN
 from deixis.vlm.things import Things
 
 LIKE = 0.45
@@ -58,7 +59,7 @@ class _Name(NamedTuple):
 
     @classmethod
     def found(cls, like: np.ndarray, runs: Runs, words: int) -> "_Name":
-        best = np.nonzero(like >= max(WRITTEN, like.max() - SAME))[0]
+        best = np.array(spans.best(like), int)
 
         def of(some: np.ndarray) -> np.ndarray:
             marked = np.zeros(words, bool)

@@ -141,12 +141,12 @@ def alone(like: np.ndarray, runs: Runs, things: Things, within: bool = False) ->
 
     within: where none does, those that say it within other words, as links of one line do ("Repeat Details").
     """
-    if not len(like) or like.max() < WRITTEN:
+    said = best(like)
+    if not said:
         return np.zeros((0, 2))
-    said = like >= max(WRITTEN, like.max() - SAME)
-    by_itself = said & (runs.alone > WHOLE)
-    best = np.nonzero(said if within and not by_itself.any() else by_itself)[0]
-    boxes = np.array([[things.words[i].box for i in (runs.words[run][0], runs.words[run][-1])] for run in best])
+    by_itself = [run for run in said if runs.alone[run] > WHOLE]
+    some = said if within and not by_itself else by_itself
+    boxes = np.array([[things.words[i].box for i in (runs.words[run][0], runs.words[run][-1])] for run in some])
     boxes = boxes.reshape(-1, 2, 4)
     return np.stack([(boxes[:, 0, 0] + boxes[:, 1, 2]) / 2, (boxes[:, 0, 1] + boxes[:, 1, 3]) / 2], 1)
 
