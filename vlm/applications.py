@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import httpx
 from playwright.async_api import Browser, Error, Page, async_playwright
+from playwright.async_api import TimeoutError as PageTimeout
 
 from deixis.browser.errors import SetupError, UsageError
 from deixis.browser.launch import launch
@@ -50,6 +51,18 @@ TRIES = 3
 """Pictures of a screen that does not stand still."""
 FEW = 3
 """A screen with fewer things is not worth a picture."""
+
+
+CALM = """([still, most]) => new Promise((done) => {
+  let timer;
+  const observer = new MutationObserver(() => again());
+  const end = () => { observer.disconnect(); done(); };
+  const again = () => { clearTimeout(timer); timer = setTimeout(end, still); };
+  observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+  setTimeout(end, most);
+  again();
+})"""
+"""Waits until nothing has changed for some milliseconds, or until the most have passed."""
 
 
 class Application(NamedTuple):
@@ -147,7 +160,7 @@ def answered(url: str, process: "subprocess.Popen[bytes]", name: str, log: Path)
         except httpx.HTTPError:
             if process.poll() is not None:
                 raise SetupError(f"{name} ended: {log.read_text()[-300:].strip()}") from None
-        time.sleep(0.5)
+        time.sleep(0.5)  # a program of somebody else's: nothing but its answer says that it is ready
     raise SetupError(f"{name} did not answer within {PATIENCE} s: {log.read_text()[-300:].strip()}")
 
 
@@ -157,21 +170,19 @@ async def reachable(page: Page) -> list[dict[str, Any]]:
     return found
 
 
+async def calm(page: Page, still: int, most: int) -> None:
+    """Waits until nothing has changed for so many milliseconds, and no longer than the most; or until the next page has come."""
+    try:
+        await page.evaluate(CALM, [still, most])
+    except Error:
+        await page.wait_for_load_state()
+
+
 async def grown(page: Page) -> None:
-    """Waits until a page that builds itself has something on it and has stopped growing."""
-    for _ in range(20):
-        if len(await reachable(page)) >= FEW:
-            break
-        await page.wait_for_timeout(1000)
-    before = -1
-    for _ in range(60):
-        now = await page.evaluate(
-            "document.body ? document.body.innerText.length + document.querySelectorAll('*').length : 0"
-        )
-        if now == before and now > 30:
-            return
-        before = now
-        await page.wait_for_timeout(300)
+    """Waits until a page that builds itself has something on it, then until it is calm."""
+    with suppress(PageTimeout):  # too little is told by whoever looks at it then
+        await page.wait_for_function(f"({collect.WHAT_IS_THERE})().els.length >= {FEW}", timeout=20_000, polling=500)
+    await calm(page, 600, 18_000)
 
 
 async def step(page: Page, rng: Random, words: Words, fields_only: bool = False) -> None:
@@ -217,7 +228,7 @@ async def walk(page: Page, stem: Path, about: dict[str, str], rng: Random, prelu
     for k in range(SHOTS):
         for _ in range(rng.randint(1, 2) if k else 0):
             await step(page, rng, words)
-            await page.wait_for_timeout(350)
+            await calm(page, 300, 3_000)
         # A link that leads out of the application, or a state in which nothing can be reached.
         if page.url.split("/")[:3] != start.split("/")[:3] or len(await reachable(page)) < FEW:
             await page.goto(start, wait_until="load")
@@ -233,7 +244,7 @@ async def walk(page: Page, stem: Path, about: dict[str, str], rng: Random, prelu
             await collect.save(page, stem.with_name(f"{stem.name}-{k}"), about, large)
             if await reachable(page) == there:
                 break
-            await page.wait_for_timeout(700)
+            await calm(page, 700, 5_000)
 
 
 class Walker:
