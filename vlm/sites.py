@@ -25,20 +25,23 @@ PAGES = 14
 COLOURS = ("red", "pink", "purple", "indigo", "blue", "teal", "green", "amber", "orange", "brown", "black", "white")
 
 
+def parts(words: Words, head: str, kinds: Callable[[], list[str]]) -> str:
+    """A page: its head, then parts drawn from what may stand on it."""
+    return "\n\n".join([head, *(words.rng.choice(kinds()) for _ in range(words.rng.randint(3, 9)))]) + "\n"
+
+
 def markdown(words: Words) -> str:
     """A page of headings, links, lists, a table and code."""
-    rng, parts = words.rng, [f"# {words.title()}"]
-    for _ in range(rng.randint(3, 9)):
-        parts.append(rng.choice([
-            f"## {words.title()}\n\n{words.sentence()} {words.sentence()}",
-            f"### {words.title()}\n\n{words.sentence()} [{words.title()}](#x) {words.sentence()}",
-            "\n".join(f"- [{words.title()}](#y)" for _ in range(rng.randint(2, 6))),
-            "\n".join(f"{k}. {words.sentence(3, 9)}" for k in range(1, rng.randint(3, 7))),
-            f"    {words.some(1)} --{words.some(1)} {words.value()}",
-            "| A | B |\n|---|---|\n" + "\n".join(f"| {words.title()} | {words.value()} |" for _ in range(rng.randint(2, 6))),
-            " ".join(words.sentence() for _ in range(rng.randint(2, 5))),
-        ]))  # fmt: skip
-    return "\n\n".join(parts) + "\n"
+    rng = words.rng
+    return parts(words, f"# {words.title()}", lambda: [
+        f"## {words.title()}\n\n{words.sentence()} {words.sentence()}",
+        f"### {words.title()}\n\n{words.sentence()} [{words.title()}](#x) {words.sentence()}",
+        "\n".join(f"- [{words.title()}](#y)" for _ in range(rng.randint(2, 6))),
+        "\n".join(f"{k}. {words.sentence(3, 9)}" for k in range(1, rng.randint(3, 7))),
+        f"    {words.some(1)} --{words.some(1)} {words.value()}",
+        "| A | B |\n|---|---|\n" + "\n".join(f"| {words.title()} | {words.value()} |" for _ in range(rng.randint(2, 6))),
+        " ".join(words.sentence() for _ in range(rng.randint(2, 5))),
+    ])  # fmt: skip
 
 
 def mkdocs(source: Path, target: Path, words: Words) -> list[str]:
@@ -73,8 +76,7 @@ def sphinx(theme: str) -> Callable[[Path, Path, Words], list[str]]:
             f".. toctree::\n   :caption: {words.title()}\n\n" + "\n".join(f"   {name}" for name in names[k::2])
             for k in range(2)
         )
-        title = words.title()
-        (source / "index.rst").write_text(f"{title}\n{'=' * len(title)}\n\n{words.sentence()}\n\n{trees}\n")
+        (source / "index.rst").write_text(f"{headed(words.title(), '=')}\n\n{words.sentence()}\n\n{trees}\n")
         (source / "conf.py").write_text(
             f"project = {words.title()!r}\nhtml_theme = {theme!r}\nextensions = []\nversion = {rng.choice(['1.2', '4.0'])!r}\n"
         )
@@ -85,18 +87,18 @@ def sphinx(theme: str) -> Callable[[Path, Path, Words], list[str]]:
 
 def restructured(words: Words) -> str:
     """The same in reStructuredText."""
-    rng, title = words.rng, words.title()
-    parts = [f"{title}\n{'=' * len(title)}"]
-    for _ in range(rng.randint(3, 9)):
-        head = words.title()
-        parts.append(rng.choice([
-            f"{head}\n{'-' * len(head)}\n\n{words.sentence()} {words.sentence()}",
-            "\n".join(f"- `{words.title()} <#y>`__" for _ in range(rng.randint(2, 6))),
-            f".. {rng.choice(['note', 'warning', 'tip'])}:: {words.sentence()}",
-            f".. code-block:: text\n\n   {words.some(1)} --{words.some(1)} {words.value()}",
-            " ".join(words.sentence() for _ in range(rng.randint(2, 5))),
-        ]))  # fmt: skip
-    return "\n\n".join(parts) + "\n"
+    rng = words.rng
+    return parts(words, headed(words.title(), "="), lambda: [
+        f"{headed(words.title(), '-')}\n\n{words.sentence()} {words.sentence()}",
+        "\n".join(f"- `{words.title()} <#y>`__" for _ in range(rng.randint(2, 6))),
+        f".. {rng.choice(['note', 'warning', 'tip'])}:: {words.sentence()}",
+        f".. code-block:: text\n\n   {words.some(1)} --{words.some(1)} {words.value()}",
+        " ".join(words.sentence() for _ in range(rng.randint(2, 5))),
+    ])  # fmt: skip
+
+
+def headed(title: str, line: str) -> str:
+    return f"{title}\n{line * len(title)}"
 
 
 def pelican(source: Path, target: Path, words: Words) -> list[str]:
