@@ -26,7 +26,7 @@ from deixis.benchmarks.results import Results
 from deixis.benchmarks.sets import Item, jobs, read_set
 from deixis.benchmarks.summary import Result
 from deixis.browser.errors import UsageError
-from deixis.vlm import precision
+from deixis.vlm import int8, precision
 from deixis.vlm.pointer import NanoPointer
 
 
@@ -180,22 +180,25 @@ def side_by_side(sets: Path, model: str | None) -> list[str]:
 
 
 def formats(sets: Path, model: str | None) -> list[str]:
-    """Named elements and seconds in float32 and in each other number format that this processor does not merely emulate."""
+    """Named elements and seconds in each number format that this processor does not merely emulate; the one it takes of itself is marked."""
     path = sets / f"{GOALS[0].set}.jsonl"
     if not path.exists():
         return []
     found = read_set(path)
     present = [item for item in found.items if item.box is not None]
-    lines, plain = [], precision.seconds(torch.float32)
+    lines, plain, taken = [], precision.seconds(torch.float32), precision.chosen(None)
     for name, dtype in precision.FORMATS.items():
         if dtype != torch.float32 and precision.seconds(dtype) > EMULATED * plain:
             lines.append(f"{name}: only emulated by this processor")
+            continue
+        if name == "int8" and not int8.offered():
+            lines.append(f"{name}: not in this build of torch")
             continue
         pointer = NanoPointer(Path(model) if model else None, dtype=name)
         results = {r.id: r for job in jobs(found, present) for r in runner.answer(job, pointer)}
         value = rate([(item, results[item.id]) for item in present])
         times = runner.timed(found, pointer, present)
-        lines.append(f"{name}: named elements {_percent(value)}, 1 target {times['seconds_1']:.2f} s, 20 targets {times['seconds_20']:.2f} s")  # fmt: skip
+        lines.append(f"{name}: named elements {_percent(value)}, 1 target {times['seconds_1']:.2f} s, 20 targets {times['seconds_20']:.2f} s{', taken here' if name == taken else ''}")  # fmt: skip
     return lines
 
 

@@ -66,5 +66,6 @@ def test_each_number_format_is_measured(tmp_path: Path) -> None:
     row = item("the password field", "n") | {"image": "login.png", "width": width, "height": height}
     (tmp_path / "named 1280x720.jsonl").write_text(json.dumps(row) + "\n")
     lines = evaluate.formats(tmp_path, None)
-    assert [line.split(":")[0] for line in lines] == ["float32", "bfloat16"]
+    assert [line.split(":")[0] for line in lines] == ["float32", "bfloat16", "int8"]
     assert "(n=1), 1 target" in lines[0] and ("(n=1)" in lines[1] or "emulated" in lines[1])
+    assert sum(line.endswith("taken here") for line in lines) == 1

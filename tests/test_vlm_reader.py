@@ -1,5 +1,6 @@
 """Reading from pixels: lines end where they end, and say what they say."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,7 +8,7 @@ from deixis.browser.session import Session
 from deixis.browser.types import Point
 from deixis.vlm.config import ReaderConfig
 from deixis.vlm.pointer import NanoPointer
-from deixis.vlm.reader import Line, Strips, decode
+from deixis.vlm.reader import LONGEST, Line, Strips, decode, roomy, shares
 from deixis.vlm.things import words_of
 
 PAGE = """<!doctype html><body style="margin:0;font:16px sans-serif"><style>*{position:absolute;margin:0;white-space:nowrap}
@@ -57,3 +58,17 @@ def test_words_stand_where_their_letters_do() -> None:
     words = words_of((100.0, 10.0, 180.0, 26.0), line)
     assert [word.text for word in words] == ["Save", "all"]
     assert words[0].box == (100.0, 10.0, 140.0, 26.0) and words[1].box == (150.0, 10.0, 180.0, 26.0)
+
+
+def test_shares_are_those_of_numpy() -> None:
+    random = np.random.default_rng(0)
+    for size in (1, 2, 7, 640):
+        values = random.integers(0, 256, size).astype(np.float32)
+        expected = np.percentile(values, (0, 1, 50, 99, 100))
+        assert np.allclose(shares(values, (0, 0.01, 0.5, 0.99, 1)), expected, atol=1e-4)
+
+
+def test_lines_are_read_on_strips_of_few_widths() -> None:
+    widths = range(8, LONGEST + 1, 4)
+    assert all(width <= roomy(width) <= max(width + 28, 1.25 * width) for width in widths)
+    assert len({roomy(width) for width in widths}) <= 17 and max(map(roomy, widths)) == LONGEST

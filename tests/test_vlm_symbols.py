@@ -4,10 +4,12 @@ from random import Random
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
-from deixis.vlm.symbols import MARGIN, SIZE, drawing_of
+from deixis.vlm.symbols import MARGIN, SIZE, Symbols, drawing_of, meant
 from deixis.vlm.train_symbols import LARGE, seen_as
+from tests.small_nano import SMALL
 
 
 def cross(size: int, ink: str, ground: str, frame: str = "") -> Image.Image:
@@ -60,3 +62,11 @@ def test_neither_the_edge_of_a_button_nor_what_is_beside_it_belongs_to_a_drawing
     plain = drawing_of(cross(24, "black", "white"))
     assert plain is not None and found is not None
     assert float((plain * found).sum()) / float(np.sqrt((plain**2).sum() * (found**2).sum())) > 0.8
+
+
+@pytest.mark.parametrize("count", [1, 8, 19])
+def test_drawings_are_understood_by_few_at_once(count: int) -> None:
+    torch.manual_seed(0)
+    model, drawings = Symbols(SMALL.symbols).eval(), torch.rand(count, 1, SIZE, SIZE)
+    with torch.inference_mode():
+        assert torch.allclose(meant(model, drawings), model(drawings), atol=1e-4)

@@ -157,19 +157,19 @@ def main() -> None:
     kept = set(pages[::MEASURED])
     learned = asked(pointer, [file for file in files if page_of(file) not in kept], rough=True)
     items = asked(pointer, [file for file in files if page_of(file) in kept])
-    was = pointer.model.judge
     judge = fitted(
         *(np.array(column, float) for column in zip(*((i.signs, i.there, i.hit) for i in learned), strict=True))
     )
     line = fit(judged(learned, judge))
     after = apply(judged(items, judge), line)
     cut = threshold(after)
-    pointer.model.judge = judge
+    whole = checkpoint.load(args.weights)  # the pointer's own may be rounded for this processor
+    whole.judge = judge
     config = pointer.model.config.model_copy(update={"calibration": line, "threshold": round(cut, 3)})
-    checkpoint.save(pointer.model, config, args.weights)
+    checkpoint.save(whole, config, args.weights)
     hits = sum(item.hit for item in items)
     print(f"n={len(items)} hits={hits} line={line[0]:.3f} {line[1]:.3f} threshold={cut:.2f}")
-    before = apply(judged(items, was), pointer.model.config.calibration)
+    before = apply(judged(items, pointer.model.judge), pointer.model.config.calibration)
     print(
         f"expected calibration error {calibration_error(before):.3f} before, {calibration_error(after):.3f} after "
         f"(n={len(learned)} on other pages to fit to)"

@@ -63,8 +63,8 @@ def pool(mixed: Tensor, boxes: Tensor) -> Tensor:
     x0, y0 = torch.minimum(x0, column).clamp(min=0), torch.minimum(y0, row).clamp(min=0)
     x1 = torch.maximum(x1, column + 1).clamp(max=width)
     y1 = torch.maximum(y1, row + 1).clamp(max=height)
-    sums = torch.zeros(height + 1, width + 1, channels)
-    sums[1:, 1:] = mixed.float().cumsum(0).cumsum(1)
-    total = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
-    mean = total / ((x1 - x0) * (y1 - y0)).clamp(min=1)[:, None]
+    # Most boxes are few cells: their means cost less than running sums over the whole map.
+    parts = zip(*(edge.tolist() for edge in (x0, y0, x1, y1)), strict=True)
+    means = [mixed[top:bottom, left:right].float().mean((0, 1)) for left, top, right, bottom in parts]
+    mean = torch.stack(means) if means else torch.zeros(0, channels)
     return torch.cat([mean, mixed[row, column].float()], 1)

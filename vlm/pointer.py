@@ -22,8 +22,10 @@ from deixis.vlm import (
     counting,
     hues,
     inks,
+    int8,
     judge,
     labelled,
+    memory,
     precision,
     questions,
     sight,
@@ -111,7 +113,8 @@ class NanoPointer:
     """The embedded model, or weights of the same kind from a file."""
 
     def __init__(self, weights: Path | None = None, threads: int | None = None, dtype: str | None = None) -> None:
-        """dtype: "float32" or "bfloat16"; without it, the faster of the two on this processor."""
+        """dtype: "float32", "bfloat16" or "int8"; without it, the fastest of them on this processor."""
+        memory.kept()
         path = weights or checkpoint.embedded()
         self.model: Nano = checkpoint.load(path)
         self.name = "deixis-nano" if weights is None else path.stem
@@ -119,6 +122,8 @@ class NanoPointer:
         if threads:
             torch.set_num_threads(threads)
         self.dtype = precision.chosen(dtype)
+        if self.dtype == "int8":
+            int8.rounded(self.model)
         self._kept: Kept | None = None
 
     def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
@@ -180,7 +185,7 @@ class NanoPointer:
 
     def sighted(self, whole: Image.Image, image: Image.Image) -> Sighted:
         """What is found on a picture, before anything is asked."""
-        with torch.inference_mode(), precision.running(self.dtype):
+        with torch.inference_mode(), precision.running(precision.FORMATS[self.dtype]):
             return sight.look(self.model, whole, image)
 
     def kept(self, things: Things, key: str = "") -> Kept:

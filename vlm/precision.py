@@ -1,48 +1,78 @@
-"""The number format the model runs in: float32, or bfloat16 where the processor is really faster at it.
+"""The number format the model runs in: float32, or bfloat16 or int8 where the processor is really faster at it.
 
-Many processors only emulate bfloat16, hundreds of times slower, and say nothing about it; so a piece of the encoder is
-timed in both when weights are loaded (a tenth of a second). Knows nothing of weights.
+Many processors only emulate bfloat16, hundreds of times slower, and say nothing about it, and some that lack instructions
+for whole numbers of 8 bits overflow in silence; so small pieces are timed, and their sums checked, when weights are
+loaded (a tenth of a second). Knows nothing of weights.
 """
 
+from collections.abc import Callable
 from functools import cache
 from time import perf_counter
 
 import torch
+from torch import nn
 
 from deixis.browser.errors import UsageError
+from deixis.vlm import int8
 
-FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.float32}
+"""What stays of numbers between the products; with int8 only the inputs of products are rounded, see `int8`."""
 GAIN = 0.8
-"""bfloat16 is taken when it needs less than this share of float32's time."""
+"""Another format is taken when it needs less than this share of float32's time."""
+OFF = 0.02
+"""As far off as sums of products in int8 may be, of the largest: rounding takes a third of it, overflowing tenfold."""
 
 
-def seconds(dtype: torch.dtype, times: int = 3) -> float:
-    """Fastest of some 3 x 3 convolutions of 64 channels, as the stem has them."""
-    picture, kernel = torch.zeros(1, 64, 16, 24, dtype=dtype), torch.zeros(64, 64, 3, 3, dtype=dtype)
+def _best(piece: Callable[[], object], times: int = 3) -> float:
+    """Seconds of the fastest of some calls after the first."""
     spent = []
     for _ in range(times + 1):
         start = perf_counter()
-        torch.conv2d(picture, kernel, padding=1)
+        piece()
         spent.append(perf_counter() - start)
         if len(spent) > 1 and min(spent) > 0.05:  # emulated; once only may as well be a busy machine
             break
     return min(spent)
 
 
+def seconds(dtype: torch.dtype, times: int = 3) -> float:
+    """Fastest of some 3 x 3 convolutions of 64 channels, as the stem has them."""
+    picture, kernel = torch.zeros(1, 64, 16, 24, dtype=dtype), torch.zeros(64, 64, 3, 3, dtype=dtype)
+    return _best(lambda: torch.conv2d(picture, kernel, padding=1), times)
+
+
 @cache
 def fastest() -> torch.dtype:
-    """By timing, once a process."""
+    """Of those that can be learned in, by timing, once a process."""
     plain = seconds(torch.float32)
     return torch.bfloat16 if seconds(torch.bfloat16) < GAIN * plain else torch.float32
 
 
-def chosen(name: str | None) -> torch.dtype:
-    """The format of that name, or the fastest; UsageError for one we do not run in."""
+@cache
+def rounding() -> bool:
+    """Whether products in int8 are right here, and faster than in float32."""
+    if not int8.offered():
+        return False
+    layer, rows = nn.Linear(256, 512).requires_grad_(False), torch.rand(1024, 256)
+    layer.weight.copy_(torch.rand(512, 256) + 1)  # all of one sign: the largest sums there are
+    product = int8.Rounded(layer)
+    right = layer(rows)
+    if float((product(rows) - right).abs().max()) > OFF * float(right.abs().max()):
+        return False
+    return _best(lambda: product(rows), 10) < GAIN * _best(lambda: layer(rows), 10)
+
+
+def chosen(name: str | None) -> str:
+    """That format, or the fastest; UsageError for one we do not run in, or that is not to be had here."""
     if name is None:
-        return fastest()
+        if fastest() == torch.bfloat16:
+            return "bfloat16"
+        return "int8" if rounding() else "float32"
     if name not in FORMATS:
         raise UsageError(f"{name!r} is no number format of deixis-nano: it runs in {' or '.join(FORMATS)}")
-    return FORMATS[name]
+    if name == "int8" and not int8.offered():
+        raise UsageError("this build of torch has no products in int8: take float32")
+    return name
 
 
 def running(dtype: torch.dtype) -> torch.autocast:

@@ -20,8 +20,8 @@ HEIGHT = 32
 STEP = 4
 """Pixels of a strip per output."""
 LONGEST = 1280
-TOGETHER, AT_ONCE = 64, 8
-"""Widths of strips are rounded up to so many pixels, and so many are read at once."""
+AT_ONCE = 8
+"""So many strips are read at once."""
 
 
 class Along(nn.Module):
@@ -34,8 +34,11 @@ class Along(nn.Module):
         self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, D)
-        y = self.conv(self.norm(x).transpose(1, 2)).transpose(1, 2)
-        return x + self.down(F.gelu(self.up(y)))
+        # As a picture of one row in the order it has already: the same sums, without copying it twice.
+        rows = self.norm(x)[:, None].permute(0, 3, 1, 2)
+        weight, bias, reach = self.conv.weight[:, :, None], self.conv.bias, self.conv.kernel_size[0] // 2
+        y = F.conv2d(rows, weight, bias, padding=(0, reach), groups=x.shape[-1])
+        return x + self.down(F.gelu(self.up(y.permute(0, 2, 3, 1)[:, 0])))
 
 
 class Strips(nn.Module):
@@ -79,14 +82,27 @@ class Line(NamedTuple):
         return float(np.exp(np.mean(np.log(self.sure)))) if self.sure else 0.0
 
 
+def shares(values: np.ndarray, of: Sequence[float]) -> list[float]:
+    """What such shares of whole numbers from 0 to 255 lie below, as numpy's quantiles, which take ten times as long."""
+    below = np.cumsum(np.bincount(values.astype(np.uint8).ravel(), minlength=256))
+    found = []
+    for share in of:
+        place = share * (values.size - 1)
+        first, second = (
+            int(np.searchsorted(below, at, side="right")) for at in (int(place), min(int(place) + 1, values.size - 1))
+        )
+        found.append(first + (second - first) * (place - int(place)))
+    return found
+
+
 def strip_of(image: Image.Image) -> Tensor:
     """(1, 32, W) of one line's picture, dark on light or light on dark alike, contrast stretched; W a multiple of 4."""
     grey = image.convert("L")
     width = max(8, min(LONGEST, round(grey.width * HEIGHT / grey.height)))
     values = np.asarray(grey.resize((width, HEIGHT), Image.Resampling.BICUBIC), np.float32)
-    low, high = np.percentile(values, (1, 99))
+    low, middle, high = shares(values, (0.01, 0.5, 0.99))
     values = (values - low) / max(high - low, 12.0)
-    if np.median(values) > 0.5:  # more paper than ink
+    if (middle - low) / max(high - low, 12.0) > 0.5:  # more paper than ink
         values = 1 - values
     values = np.pad(values.clip(-0.2, 1.2), ((0, 0), (0, -width % STEP)))
     return torch.from_numpy(np.float32(values * 2 - 1))[None]
@@ -113,18 +129,28 @@ def encode(text: str, symbols: str) -> list[int]:
     return [index[letter] for letter in text if letter in index]
 
 
+def roomy(width: int) -> int:
+    """Pixels of the strips that lines up to a width are read on.
+
+    Convolutions' kernels are made anew for every shape that they have not met, so widths go up in quarters of powers of
+    two: sixteen in all, at most a quarter too wide.
+    """
+    step = max(32, 1 << max(width - 1, 1).bit_length() >> 3)
+    return -(-width // step) * step
+
+
 def read(model: Strips, lines: Sequence[Image.Image]) -> list[Line]:
     """The text of each picture of a line.
 
-    They are read by so many at once, those of about one width together: bfloat16's kernels are made anew for every shape
-    that they have not met, so there must be few.
+    They are read by so many at once, those of about one width together. The group that is not full is that of the shortest.
     """
     strips = [strip_of(line) for line in lines]
     order = sorted(range(len(strips)), key=lambda i: strips[i].shape[-1])
     out = [Line("", (), ())] * len(lines)
-    for start in range(0, len(order), AT_ONCE):
-        group = order[start : start + AT_ONCE]
-        width = -(-strips[group[-1]].shape[-1] // TOGETHER) * TOGETHER
+    starts = range(-(-len(order) % AT_ONCE), len(order), AT_ONCE)
+    for start in starts:
+        group = order[max(start, 0) : start + AT_ONCE]
+        width = roomy(strips[group[-1]].shape[-1])
         batch = torch.full((AT_ONCE, 1, HEIGHT, width), -1.0)
         for row, i in enumerate(group):
             batch[row, :, :, : strips[i].shape[-1]] = strips[i]

@@ -75,5 +75,5 @@ def draw(
             places.append(number)
             drawings.append(drawing)
     if drawings:
-        out[places] = model.symbols(torch.from_numpy(np.stack(drawings))[:, None]).float()
+        out[places] = symbols.meant(model.symbols, torch.from_numpy(np.stack(drawings))[:, None])
     return out

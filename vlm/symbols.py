@@ -17,6 +17,8 @@ from deixis.vlm.finder import groups
 
 SIZE, MARGIN = 40, 3
 """Pixels of a drawing's side, and of the empty edge around it."""
+AT_ONCE = 8
+"""Drawings."""
 LARGEST = 96.0
 """CSS pixels; what is larger is a picture, no symbol."""
 INK = 28
@@ -46,6 +48,13 @@ class Symbols(nn.Module):
     def named(self, meanings: Tensor) -> Tensor:
         """(..., 384) meanings of words -> (..., M) of unit length: what a drawing of them would be."""
         return F.normalize(self.words(meanings).float(), dim=-1)
+
+
+def meant(model: Symbols, drawings: Tensor) -> Tensor:
+    """(N, 1, 40, 40) drawings -> (N, M), by so many at once: convolutions' kernels are made anew for every shape."""
+    empty = drawings.new_zeros(-len(drawings) % AT_ONCE, *drawings.shape[1:])
+    parts = torch.cat([drawings, empty]).split(AT_ONCE)
+    return torch.cat([model(part) for part in parts])[: len(drawings)].float()
 
 
 def drawing_of(picture: Image.Image, around: int = 0) -> np.ndarray | None:
