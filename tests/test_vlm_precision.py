@@ -35,9 +35,20 @@ def timed_anew() -> Iterator[None]:
 def test_a_rounded_layer_is_the_layer_but_for_a_hundredth(bias: bool) -> None:
     torch.manual_seed(0)
     layer, x = nn.Linear(64, 32, bias=bias).requires_grad_(False), torch.randn(3, 5, 64)
-    right, rounded = layer(x), int8.Rounded(layer)(x)
+    right, rounded = layer(x), int8.RoundedLinear(layer)(x)
     assert rounded.shape == right.shape and not torch.equal(rounded, right)
     assert float((rounded - right).norm() / right.norm()) < 0.015
+
+
+@needed
+@pytest.mark.parametrize("stride", [1, (2, 1)])
+def test_a_rounded_convolution_is_the_convolution_but_for_a_hundredth(stride: int | tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(16, 24, 3, stride, 1).requires_grad_(False)
+    for x in (torch.randn(2, 16, 9, 11), torch.rand(1, 16, 9, 11) + 3, torch.zeros(1, 16, 9, 11)):
+        right, rounded = layer(x), int8.RoundedConvolution(layer)(x.contiguous(memory_format=torch.channels_last))
+        assert rounded.shape == right.shape
+        assert float((rounded - right).norm() / right.norm()) < 0.015
 
 
 @needed
@@ -47,11 +58,16 @@ def test_only_what_takes_time_is_rounded() -> None:
     page = prepare(Image.open(LOGIN).convert("RGB"), SMALL.image)
     before, untouched = model.see(page), copy.deepcopy(model.connector.tower.state_dict())
     int8.rounded(model)
-    kinds = {name: type(layer) for name, layer in model.named_modules() if isinstance(layer, int8.Rounded | nn.Linear)}
-    assert {name for name, kind in kinds.items() if kind is int8.Rounded} == {
+    kinds = {
+        name: type(layer) for name, layer in model.named_modules() if isinstance(layer, int8.RoundedLinear | nn.Linear)
+    }
+    assert {name for name, kind in kinds.items() if kind is int8.RoundedLinear} == {
         name for name in kinds if name.startswith(int8.PARTS)
     }
-    assert kinds["reader.flat"] is int8.Rounded and kinds["connector.lines"] is nn.Linear
+    layers = dict(model.named_modules())
+    assert isinstance(layers["stem.local.0.conv"], int8.RoundedConvolution)
+    assert isinstance(layers["reader.blocks.0.conv"], nn.Conv1d) and isinstance(layers["stem.conv3"], nn.Conv2d)
+    assert kinds["reader.flat"] is int8.RoundedLinear and kinds["connector.lines"] is nn.Linear
     assert all(torch.equal(value, untouched[name]) for name, value in model.connector.tower.state_dict().items())
     after = model.see(page)
     assert 0 < float((after.mixed - before.mixed).norm() / before.mixed.norm()) < 0.05
@@ -70,15 +86,15 @@ def test_the_embedded_model_points_at_the_same_in_int8() -> None:
 
 @needed
 def test_a_processor_that_overflows_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = int8.Rounded.forward
+    exact = int8.RoundedLinear.forward
 
-    def overflowing(self: int8.Rounded, x: Tensor) -> Tensor:
+    def overflowing(self: int8.RoundedLinear, x: Tensor) -> Tensor:
         return exact(self, x).clamp(max=150.0)
 
     monkeypatch.setattr(precision, "GAIN", float("inf"))
     assert precision.rounding()
     precision.rounding.cache_clear()
-    monkeypatch.setattr(int8.Rounded, "forward", overflowing)
+    monkeypatch.setattr(int8.RoundedLinear, "forward", overflowing)
     assert not precision.rounding()
 
 

@@ -1,40 +1,51 @@
 """Whole numbers of 8 bits for the products that take most of a look's time, made of the weights at load.
 
 Weights are rounded with one scale for every output, inputs with one range for every call, sums are exact: processors with
-instructions for it (AVX512-VNNI and the like) are three times as fast at these products as in float32. What takes little
-time, and what asks for more exactness than 8 bits have (first convolutions, the connector's tower and its heads, the
-decoder, drawings), stays as it is. For answering only: nothing can be learned or saved afterwards. Knows no timing.
+instructions for it (AVX512-VNNI and the like) are two to three times as fast at these products as in float32. What takes
+little time, and what asks for more exactness than 8 bits have (first convolutions, the connector's tower and its heads,
+the decoder, drawings), stays as it is. For answering only: nothing can be learned or saved afterwards. Knows no timing.
 
-torch means to drop its tensors of whole numbers some day; then `offered` says no, and everything runs in float32.
+What torch offers for this is on its way out or for its compiler; where it is gone, `offered` says no, and all is float32.
+torch's own convolution of this kind (`quantized::conv2d_dynamic`) is off by a third of its outputs' size: not used.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 
 from deixis.vlm.model import Nano
 
-PARTS = ("stem.local", "stem.rows", "vit", "connector.back", "reader.flat", "reader.blocks")
-"""Beginnings of the names of what holds the linear layers that are rounded."""
+PARTS = (
+    "stem.local",
+    "stem.rows",
+    "vit",
+    "connector.back",
+    "reader.flat",
+    "reader.blocks",
+    "reader.stem.4",
+    "reader.stem.6",
+)
+"""Beginnings of the names of the layers that are rounded, all but those that are convolved channel by channel."""
 ENGINE = "fbgemm"
-"""Has no kernels made anew for every shape, as those of oneDNN are."""
+"""For linear layers: has no kernels made anew for every shape, as those of oneDNN are."""
 
 
-class Rounded(nn.Module):
+class RoundedLinear(nn.Module):
     """A linear layer (..., in) -> (..., out) on whole numbers; float32 goes in and comes out."""
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
         weight = layer.weight.detach().float()
         bias = None if layer.bias is None else layer.bias.detach().float()
-        scales = (weight.abs().amax(1) / 127).clamp(min=1e-8).double()
-        middles = torch.zeros(len(scales), dtype=torch.long)
+        scales, middles = _scales(weight)
         before, torch.backends.quantized.engine = torch.backends.quantized.engine, ENGINE
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".*quantized tensor creation functions")
-                rounded = torch.quantize_per_channel(weight, scales, middles, 0, torch.qint8)
+            with _unannounced():
+                rounded = torch.quantize_per_channel(weight, scales.double(), middles, 0, torch.qint8)
             self.packed = torch.ops.quantized.linear_prepack(rounded, bias)
         finally:
             torch.backends.quantized.engine = before
@@ -44,14 +55,64 @@ class Rounded(nn.Module):
         return product
 
 
+class RoundedConvolution(nn.Module):
+    """A convolution (B, C, H, W) -> (B, out, H', W') on whole numbers, channels last; float32 goes in and comes out."""
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        super().__init__()
+        weight = layer.weight.detach().float()
+        self.scales, self.middles = _scales(weight)
+        self.bias = None if layer.bias is None else layer.bias.detach().float()
+        self.how = [list(layer.stride), list(layer.padding), list(layer.dilation), layer.groups]
+        whole = (weight / self.scales[:, None, None, None]).round().to(torch.int8)
+        self.packed = torch.ops.onednn.qconv_prepack(whole, self.scales, 1.0, 0, *self.how, None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        low, high = (float(end) for end in x.permute(0, 2, 3, 1).aminmax())
+        low, high = min(low, 0.0), max(high, 0.0)  # padding is zero
+        scale = max(high - low, 1e-6) / 255
+        zero = round(-low / scale)
+        with _unannounced():
+            whole = torch.quantize_per_tensor(x, scale, zero, torch.quint8).int_repr()
+        filters = (self.packed, self.scales, self.middles, self.bias)
+        product: Tensor = torch.ops.onednn.qconv2d_pointwise(
+            whole, scale, zero, *filters, *self.how, 1.0, 0, torch.float32, "none", [], ""
+        )
+        return product
+
+
+def _scales(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """What one step of each output's weights is worth, and the whole numbers that stand for 0."""
+    scales = (weight.abs().flatten(1).amax(1) / 127).clamp(min=1e-8)
+    return scales, torch.zeros(len(scales), dtype=torch.long)
+
+
+@contextmanager
+def _unannounced() -> Iterator[None]:
+    """Without torch's word that it will drop these some day, which is nothing that a user can do anything about."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*quantized tensor creation functions")
+        yield
+
+
+@cache
 def offered() -> bool:
     """Whether this torch has these products at all."""
-    return hasattr(torch, "quantize_per_channel") and ENGINE in torch.backends.quantized.supported_engines
+    try:
+        RoundedLinear(nn.Linear(8, 8))(torch.zeros(1, 8))
+        RoundedConvolution(nn.Conv2d(8, 8, 3))(torch.zeros(1, 8, 4, 4))
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return True
 
 
 def rounded(model: Nano) -> None:
-    """Rounds the linear layers of PARTS in place."""
+    """Rounds the layers of PARTS in place."""
     for name, layer in list(model.named_modules()):
-        if isinstance(layer, nn.Linear) and name.startswith(PARTS):
-            above, _, last = name.rpartition(".")
-            setattr(model.get_submodule(above), last, Rounded(layer))
+        if not name.startswith(PARTS):
+            continue
+        above, _, last = name.rpartition(".")
+        if isinstance(layer, nn.Linear):
+            setattr(model.get_submodule(above), last, RoundedLinear(layer))
+        elif isinstance(layer, nn.Conv2d) and layer.groups == 1:
+            setattr(model.get_submodule(above), last, RoundedConvolution(layer))

@@ -10,7 +10,7 @@ from functools import cache
 from time import perf_counter
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from deixis.browser.errors import UsageError
 from deixis.vlm import int8
@@ -51,15 +51,25 @@ def fastest() -> torch.dtype:
 @cache
 def rounding() -> bool:
     """Whether products in int8 are right here, and faster than in float32."""
-    if not int8.offered():
-        return False
-    layer, rows = nn.Linear(256, 512).requires_grad_(False), torch.rand(1024, 256)
-    layer.weight.copy_(torch.rand(512, 256) + 1)  # all of one sign: the largest sums there are
-    product = int8.Rounded(layer)
-    right = layer(rows)
-    if float((product(rows) - right).abs().max()) > OFF * float(right.abs().max()):
-        return False
-    return _best(lambda: product(rows), 10) < GAIN * _best(lambda: layer(rows), 10)
+    return int8.offered() and all(_pays(*piece) for piece in _pieces())
+
+
+def _pieces() -> list[tuple[nn.Module, nn.Module, Tensor]]:
+    """Layers as the encoder has them, rounded ones, and what they are timed on; all of one sign, for the largest sums there are."""
+    linear, convolution = nn.Linear(256, 512), nn.Conv2d(128, 128, 3, padding=1)
+    given = torch.rand(1, 128, 24, 42).contiguous(memory_format=torch.channels_last)
+    for layer in (linear, convolution):
+        nn.init.uniform_(layer.requires_grad_(False).weight, 1.0, 2.0)
+    return [
+        (linear, int8.RoundedLinear(linear), torch.rand(1024, 256)),
+        (convolution, int8.RoundedConvolution(convolution), given),
+    ]
+
+
+def _pays(plain: nn.Module, rounded: nn.Module, given: Tensor) -> bool:
+    exact = plain(given)
+    right = float((rounded(given) - exact).abs().max()) < OFF * float(exact.abs().max())
+    return right and _best(lambda: rounded(given), 10) < GAIN * _best(lambda: plain(given), 10)
 
 
 def chosen(name: str | None) -> str:

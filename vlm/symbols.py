@@ -53,8 +53,9 @@ class Symbols(nn.Module):
 def meant(model: Symbols, drawings: Tensor) -> Tensor:
     """(N, 1, 40, 40) drawings -> (N, M), by so many at once: convolutions' kernels are made anew for every shape."""
     empty = drawings.new_zeros(-len(drawings) % AT_ONCE, *drawings.shape[1:])
-    parts = torch.cat([drawings, empty]).split(AT_ONCE)
-    return torch.cat([model(part) for part in parts])[: len(drawings)].float()
+    full = torch.cat([drawings, empty])
+    parts = [model(full[start : start + AT_ONCE]) for start in range(0, len(full), AT_ONCE)]
+    return torch.cat(parts)[: len(drawings)].float()
 
 
 def drawing_of(picture: Image.Image, around: int = 0) -> np.ndarray | None:

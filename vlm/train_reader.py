@@ -18,7 +18,7 @@ from deixis.vlm.config import ReaderConfig
 from deixis.vlm.data import Screens
 from deixis.vlm.dense import font_files
 from deixis.vlm.model import READING, Nano
-from deixis.vlm.reader import LONGEST, STEP, TOGETHER, Strips, decode, encode, strip_of
+from deixis.vlm.reader import LONGEST, STEP, Strips, decode, encode, roomy, strip_of
 from deixis.vlm.scenes import runs_of
 from deixis.vlm.words import Words
 
@@ -130,7 +130,7 @@ class LineBatches(IterableDataset[Lines]):
 
 def batch_of(lines: list[tuple[Image.Image, str]]) -> Lines:
     strips = [strip_of(image) for image, _ in lines]
-    widest = -(-max(strip.shape[-1] for strip in strips) // TOGETHER) * TOGETHER
+    widest = roomy(max(strip.shape[-1] for strip in strips))
     padded = torch.stack([F.pad(strip, (0, widest - strip.shape[-1]), value=-1.0) for strip in strips])
     widths = torch.tensor([strip.shape[-1] // STEP for strip in strips])
     return Lines(padded, widths, [text for _, text in lines])
