@@ -26,6 +26,8 @@ class Run(Frozen):
     set_sha256: str
     model: str
     weights_sha256: str
+    dtype: str | None = None
+    """Number format, where a model has several to choose from."""
 
 
 R = TypeVar("R", bound=BaseModel)
@@ -97,7 +99,7 @@ def _same(folder: Path, run: Run) -> None:
     except ValidationError as error:
         raise UsageError(f"{str(path)!r} does not say whose results these are: give another --out") from error
     if before.model_copy(update={"set": run.set}) != run:
-        whose = f"{before.model} {before.weights_sha256[:8]}".strip()
+        whose = " ".join(filter(None, (before.model, before.weights_sha256[:8], before.dtype)))
         raise UsageError(
             f"{str(folder)!r} holds results of {whose} on {before.set!r}, not of this model on this set: give another --out"
         )

@@ -80,7 +80,14 @@ def bench(
         notice(f"{path}: {broken.where} is left out: {broken.reason}")
     pointer = baselines.load(model)
     where = path.resolve()
-    run = Run(set=where.name, set_sha256=found.sha256, model=pointer.name, weights_sha256=pointer.weights_sha256)
+    dtype = getattr(pointer, "dtype", None)  # the embedded model's: what is fast differs from processor to processor
+    run = Run(
+        set=where.name,
+        set_sha256=found.sha256,
+        model=pointer.name,
+        weights_sha256=pointer.weights_sha256,
+        dtype=dtype if isinstance(dtype, str) else None,
+    )
     folder = out or Path("runs") / "-".join(filter(None, ("grounding", where.stem, run.model, run.weights_sha256[:8])))
     with Results.open(folder, run, Result, notice) as results:
         todo = asked(found.items, results.done, pointer, notice)

@@ -49,7 +49,7 @@ def pages(screens: Path, cache: Path, most: int, told: Told) -> list[Page]:
     files = sorted(screens.glob("*.json"))[: most or None]
     if not files:
         raise UsageError(f"no screens in {str(screens)!r}: make them with python -m deixis.vlm.collect")
-    eyes = NanoPointer()
+    eyes = NanoPointer(dtype="float32")
     kept = _kept(cache, eyes.weights_sha256, told)
     found = []
     for number, file in enumerate(files):

@@ -1,7 +1,10 @@
 """Number formats: the fastest that is right is taken, and rounding to 8 bits changes next to nothing."""
 
 import copy
+import os
+import platform
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -11,23 +14,24 @@ from torch import Tensor, nn
 
 from deixis.browser.errors import UsageError
 from deixis.browser.types import Screenshot
-from deixis.vlm import int8, memory, precision
+from deixis.vlm import checkpoint, int8, memory, precision
 from deixis.vlm.image import prepare
 from deixis.vlm.model import Nano
 from deixis.vlm.pointer import NanoPointer
 from tests.small_nano import SMALL
 
 LOGIN = Path(__file__).parent / "data" / "login.png"
-needed = pytest.mark.skipif(not int8.offered(), reason="this build of torch has no products in int8")
+needed = pytest.mark.skipif(not int8.offered(), reason="no right products in int8 here")
 
 
 @pytest.fixture(autouse=True)
 def timed_anew() -> Iterator[None]:
-    precision.rounding.cache_clear()
-    precision.fastest.cache_clear()
+    known = (precision.rounding, precision.fastest, int8.offered)
+    for each in known:
+        each.cache_clear()
     yield
-    precision.rounding.cache_clear()
-    precision.fastest.cache_clear()
+    for each in known:
+        each.cache_clear()
 
 
 @needed
@@ -41,14 +45,17 @@ def test_a_rounded_layer_is_the_layer_but_for_a_hundredth(bias: bool) -> None:
 
 
 @needed
-@pytest.mark.parametrize("stride", [1, (2, 1)])
-def test_a_rounded_convolution_is_the_convolution_but_for_a_hundredth(stride: int | tuple[int, int]) -> None:
+@pytest.mark.parametrize(("stride", "bias"), [(1, True), ((2, 1), True), (1, False)])
+def test_a_rounded_convolution_is_the_convolution_but_for_a_hundredth(
+    stride: int | tuple[int, int], bias: bool
+) -> None:
     torch.manual_seed(0)
-    layer = nn.Conv2d(16, 24, 3, stride, 1).requires_grad_(False)
+    layer = nn.Conv2d(16, 24, 3, stride, 1, bias=bias).requires_grad_(False)
     for x in (torch.randn(2, 16, 9, 11), torch.rand(1, 16, 9, 11) + 3, torch.zeros(1, 16, 9, 11)):
-        right, rounded = layer(x), int8.RoundedConvolution(layer)(x.contiguous(memory_format=torch.channels_last))
-        assert rounded.shape == right.shape
-        assert float((rounded - right).norm() / right.norm()) < 0.015
+        for given in (x, x.contiguous(memory_format=torch.channels_last)):
+            right, rounded = layer(x), int8.RoundedConvolution(layer)(given)
+            assert rounded.shape == right.shape
+            assert float((rounded - right).norm()) <= 0.015 * float(right.norm())
 
 
 @needed
@@ -85,45 +92,58 @@ def test_the_embedded_model_points_at_the_same_in_int8() -> None:
 
 
 @needed
-def test_a_processor_that_overflows_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = int8.RoundedLinear.forward
+@pytest.mark.parametrize("kind", [int8.RoundedLinear, int8.RoundedConvolution])
+def test_a_processor_that_overflows_is_not_trusted(kind: type[int8.Rounded], monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = kind.forward
 
-    def overflowing(self: int8.RoundedLinear, x: Tensor) -> Tensor:
-        return exact(self, x).clamp(max=150.0)
+    def overflowing(self: int8.Rounded, x: Tensor) -> Tensor:
+        products: Tensor = exact(self, x)
+        return products.clamp(max=150.0)
 
-    monkeypatch.setattr(precision, "GAIN", float("inf"))
-    assert precision.rounding()
-    precision.rounding.cache_clear()
-    monkeypatch.setattr(int8.RoundedLinear, "forward", overflowing)
-    assert not precision.rounding()
+    monkeypatch.setattr(kind, "forward", overflowing)
+    assert not int8.offered() and not precision.rounding()
+    with pytest.raises(UsageError, match="take float32"):
+        NanoPointer(dtype="int8")
 
 
 @needed
-def test_what_is_fastest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "seconds", lambda dtype, times=3: 1.0)
-    monkeypatch.setattr(precision, "GAIN", float("inf"))
-    assert precision.fastest() == torch.bfloat16 and precision.chosen(None) == "bfloat16"
-    precision.fastest.cache_clear()
-    monkeypatch.setattr(precision, "seconds", lambda dtype, times=3: 9.0 if dtype == torch.bfloat16 else 0.1)
-    monkeypatch.setattr(precision, "GAIN", 10.0)
-    assert precision.chosen(None) == "int8"
-    precision.rounding.cache_clear()
-    monkeypatch.setattr(precision, "GAIN", 0.0)
-    assert precision.chosen(None) == "float32"
+@pytest.mark.parametrize(
+    ("half", "whole", "taken"), [(0.5, 0.3, "bfloat16"), (2.0, 0.3, "int8"), (2.0, 0.9, "float32")]
+)
+def test_what_is_fast_is_taken(half: float, whole: float, taken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "seconds", lambda dtype, times=3: half if dtype == torch.bfloat16 else 1.0)
+    times = cycle([whole, 1.0])
+    monkeypatch.setattr(precision, "_best", lambda piece, times_=3: next(times))
+    assert precision.chosen(None) == taken
+
+
+@needed
+def test_rounded_weights_are_not_saved_or_copied(tmp_path: Path) -> None:
+    model = Nano(SMALL).eval()
+    int8.rounded(model)
+    with pytest.raises(TypeError, match="rounded for answering only"):
+        checkpoint.save(model, SMALL, tmp_path / "nano.safetensors")
+    with pytest.raises(TypeError, match="rounded for answering only"):
+        copy.deepcopy(model)
+    assert not list(tmp_path.iterdir())
 
 
 def test_formats_that_are_not_to_be_had_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no number format of deixis-nano: it runs in float32 or bfloat16 or int8"):
         precision.chosen("int4")
     monkeypatch.setattr(int8, "offered", lambda: False)
-    with pytest.raises(UsageError, match="has no products in int8: take float32"):
+    with pytest.raises(UsageError, match="take float32"):
         precision.chosen("int8")
     assert not precision.rounding()
 
 
 def test_memory_settings_of_ones_own_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
-    assert not memory.kept()
-    monkeypatch.delenv("MALLOC_ARENA_MAX")
+    for name, value in (("MALLOC_ARENA_MAX", "2"), ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=4096")):
+        with monkeypatch.context() as here:
+            here.setenv(name, value)
+            assert not memory.kept()
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if platform.libc_ver()[0] == "glibc" and not any(name.startswith("MALLOC_") for name in os.environ):
+        assert memory.kept()
     monkeypatch.setattr("sys.platform", "darwin")
     assert not memory.kept()

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from deixis.browser.session import Session
 from deixis.browser.types import Point
 from deixis.vlm.config import ReaderConfig
 from deixis.vlm.pointer import NanoPointer
-from deixis.vlm.reader import LONGEST, Line, Strips, decode, roomy, shares
+from deixis.vlm.reader import LONGEST, Along, Line, Strips, decode, read, roomy, shares
 from deixis.vlm.things import words_of
 
 PAGE = """<!doctype html><body style="margin:0;font:16px sans-serif"><style>*{position:absolute;margin:0;white-space:nowrap}
@@ -70,5 +71,37 @@ def test_shares_are_those_of_numpy() -> None:
 
 def test_lines_are_read_on_strips_of_few_widths() -> None:
     widths = range(8, LONGEST + 1, 4)
-    assert all(width <= roomy(width) <= max(width + 28, 1.25 * width) for width in widths)
-    assert len({roomy(width) for width in widths}) <= 17 and max(map(roomy, widths)) == LONGEST
+    assert all(width + 8 <= roomy(width) <= max(width + 36, 1.25 * (width + 8)) for width in widths)
+    assert len({roomy(width) for width in widths}) == 18
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 17])
+def test_lines_are_read_in_groups_and_come_back_in_order(count: int) -> None:
+    shapes = []
+
+    class Counting(Strips):
+        """Reads as many letters as a strip is long: one for every step on which there is ink."""
+
+        def forward(self, strips: torch.Tensor) -> torch.Tensor:
+            shapes.append(tuple(strips.shape))
+            ink = (strips[:, 0].amax(1) > -0.9).view(len(strips), -1, 4).any(2)
+            odd = torch.arange(ink.shape[1]) % 2 + 1  # the first symbol is the space
+            classes = torch.where(ink, odd[None], len(self.config.symbols))
+            return torch.nn.functional.one_hot(classes, len(self.config.symbols) + 1).float() * 50
+
+    model, random = Counting(ReaderConfig()), np.random.default_rng(0)
+    widths = [int(width) * 4 for width in random.integers(4, 60, count)]
+    pictures = [Image.fromarray(np.uint8(random.integers(0, 256, (32, width)))) for width in widths]
+    assert [len(line.places) for line in read(model, pictures)] == [width // 4 for width in widths]
+    assert [shape[0] for shape in shapes] == [8] * -(-count // 8)
+    assert [shape[3] for shape in shapes] == sorted(shape[3] for shape in shapes)
+    if count % 8 == 1:  # alone with nothing beside it, and the shortest
+        assert shapes[0][3] == roomy(min(widths))
+
+
+def test_convolving_along_a_line_is_what_it_was() -> None:
+    torch.manual_seed(0)
+    block, x = Along(16, 9), torch.randn(3, 20, 16)
+    plain = block.conv(block.norm(x).transpose(1, 2)).transpose(1, 2)
+    plain = x + block.down(torch.nn.functional.gelu(block.up(plain)))
+    assert torch.allclose(block(x), plain, atol=1e-5)

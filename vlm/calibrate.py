@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--screens", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=checkpoint.embedded())
     args = parser.parse_args()
-    pointer = NanoPointer(args.weights)
+    pointer = NanoPointer(args.weights, dtype="float32")  # what is written must not depend on the processor
     files = sorted(args.screens.glob("*.json"))
     pages = sorted({page_of(file) for file in files})
     kept = set(pages[::MEASURED])
@@ -163,13 +163,13 @@ def main() -> None:
     line = fit(judged(learned, judge))
     after = apply(judged(items, judge), line)
     cut = threshold(after)
-    whole = checkpoint.load(args.weights)  # the pointer's own may be rounded for this processor
-    whole.judge = judge
+    was = pointer.model.judge
+    pointer.model.judge = judge
     config = pointer.model.config.model_copy(update={"calibration": line, "threshold": round(cut, 3)})
-    checkpoint.save(whole, config, args.weights)
+    checkpoint.save(pointer.model, config, args.weights)
     hits = sum(item.hit for item in items)
     print(f"n={len(items)} hits={hits} line={line[0]:.3f} {line[1]:.3f} threshold={cut:.2f}")
-    before = apply(judged(items, pointer.model.judge), pointer.model.config.calibration)
+    before = apply(judged(items, was), pointer.model.config.calibration)
     print(
         f"expected calibration error {calibration_error(before):.3f} before, {calibration_error(after):.3f} after "
         f"(n={len(learned)} on other pages to fit to)"

@@ -113,7 +113,10 @@ class NanoPointer:
     """The embedded model, or weights of the same kind from a file."""
 
     def __init__(self, weights: Path | None = None, threads: int | None = None, dtype: str | None = None) -> None:
-        """dtype: "float32", "bfloat16" or "int8"; without it, the fastest of them on this processor."""
+        """dtype: "float32", "bfloat16" or "int8"; without it, the one that is fast on this processor.
+
+        int8 is for answering only: `model` can then neither be saved nor copied. Freed memory is kept in the whole process.
+        """
         memory.kept()
         path = weights or checkpoint.embedded()
         self.model: Nano = checkpoint.load(path)

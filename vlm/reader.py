@@ -130,13 +130,14 @@ def encode(text: str, symbols: str) -> list[int]:
 
 
 def roomy(width: int) -> int:
-    """Pixels of the strips that lines up to a width are read on.
+    """Pixels of the strips that lines up to a width are read on, with a little empty behind: the last letter needs it.
 
     Convolutions' kernels are made anew for every shape that they have not met, so widths go up in quarters of powers of
-    two: sixteen in all, at most a quarter too wide.
+    two, and in steps of 32 below 256.
     """
-    step = max(32, 1 << max(width - 1, 1).bit_length() >> 3)
-    return -(-width // step) * step
+    least = width + 2 * STEP
+    step = max(32, 1 << (least - 1).bit_length() >> 3)
+    return -(-least // step) * step
 
 
 def read(model: Strips, lines: Sequence[Image.Image]) -> list[Line]:
