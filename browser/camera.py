@@ -28,6 +28,7 @@ from deixis.browser.types import Box, Dialog, Screenshot, png_size
 LARGEST = 20_000  # CSS pixels of a viewport's side
 AGAIN = 1.0  # seconds after which a picture is asked for anew: Chromium forgets it when its document goes meanwhile
 REUSE = 1.0  # seconds for which the picture taken after an action may be the next look's
+UNABLE = "Unable to capture screenshot"  # what Chromium says while there is no document to picture
 
 
 @dataclass
@@ -83,7 +84,16 @@ class Camera:
             # A page that crashed or was replaced just now cannot be pictured so; Playwright waits, or says what became of it.
             with suppress(PlaywrightError):
                 return base64.b64decode((await _asked(session, "Page.captureScreenshot", wanted))["data"])
-        return await page.screenshot(scale="device", caret="initial", timeout=self._config.answer_timeout * 1000)
+        until = monotonic() + self._config.answer_timeout
+        while True:
+            try:
+                return await page.screenshot(
+                    scale="device", caret="initial", timeout=self._config.answer_timeout * 1000
+                )
+            except PlaywrightError as error:  # replaced at the very moment: a page that reloads again and again
+                if UNABLE not in str(error) or monotonic() > until:
+                    raise
+                await asyncio.sleep(AGAIN / 10)
 
     def remembered(self, state: dict[str, Any]) -> Shot | None:
         """The last picture, if nothing can have changed since."""
