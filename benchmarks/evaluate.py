@@ -23,7 +23,7 @@ import torch
 from deixis.agent.protocols import Pointer
 from deixis.benchmarks import baselines, runner, statistics
 from deixis.benchmarks.results import Results
-from deixis.benchmarks.sets import Item, jobs, read_set
+from deixis.benchmarks.sets import GroundingSet, Item, jobs, read_set
 from deixis.benchmarks.summary import Result
 from deixis.browser.errors import UsageError
 from deixis.vlm import int8, precision
@@ -154,13 +154,18 @@ def table(parts: list[Part], others: list[Part], memory: float) -> str:
     return "\n".join([*lines, f"peak memory at 1280x720 {memory:.2f} GB (bar 1.5)"])
 
 
+def _named(sets: Path) -> tuple[GroundingSet | None, list[Item]]:
+    """The set that is timed, and what is there of it to point at; None where it was not drawn."""
+    path = sets / f"{GOALS[0].set}.jsonl"
+    found = read_set(path) if path.exists() else None
+    return found, [item for item in found.items if item.box is not None] if found else []
+
+
 def side_by_side(sets: Path, model: str | None) -> list[str]:
     """Seconds of the embedded model and of OCR, picture after picture in one process: other work slows both alike."""
-    path = sets / f"{GOALS[0].set}.jsonl"
-    if not path.exists():
+    found, present = _named(sets)
+    if found is None:
         return []
-    found = read_set(path)
-    present = [item for item in found.items if item.box is not None]
     words, every = [item.instruction for item in present], list(jobs(found, present))
     both: dict[str, Pointer] = {"nano": baselines.load(model), "ocr": baselines.load("ocr")}
     for pointer in both.values():
@@ -181,18 +186,16 @@ def side_by_side(sets: Path, model: str | None) -> list[str]:
 
 def formats(sets: Path, model: str | None) -> list[str]:
     """Named elements and seconds in each number format that this processor does not merely emulate; the one it takes of itself is marked."""
-    path = sets / f"{GOALS[0].set}.jsonl"
-    if not path.exists():
+    found, present = _named(sets)
+    if found is None:
         return []
-    found = read_set(path)
-    present = [item for item in found.items if item.box is not None]
     lines, plain, taken = [], precision.seconds(torch.float32), precision.chosen(None)
     for name, dtype in precision.FORMATS.items():
         if dtype != torch.float32 and precision.seconds(dtype) > EMULATED * plain:
             lines.append(f"{name}: only emulated by this processor")
             continue
         if name == "int8" and not int8.offered():
-            lines.append(f"{name}: not in this build of torch")
+            lines.append(f"{name}: not to be had, or not right, here")
             continue
         pointer = NanoPointer(Path(model) if model else None, dtype=name)
         results = {r.id: r for job in jobs(found, present) for r in runner.answer(job, pointer)}

@@ -93,7 +93,7 @@ class Camera:
             except PlaywrightError as error:  # replaced at the very moment: a page that reloads again and again
                 if UNABLE not in str(error) or monotonic() > until:
                     raise
-                await asyncio.sleep(AGAIN / 10)
+                await asyncio.sleep(AGAIN / 10)  # no event says that there is something to picture again
 
     def remembered(self, state: dict[str, Any]) -> Shot | None:
         """The last picture, if nothing can have changed since."""
