@@ -19,6 +19,7 @@ from deixis.browser.actions import (
 LOOKS = Shapes()
 PAGE, FAR = 600.0, 100_000.0
 """CSS pixels of "scroll down", and of "scroll to the bottom"."""
+WHOLE = {"the page", "this page", "the screen", "this screen"}
 COUNTS = {"once": 1, "twice": 2, "three times": 3, "thrice": 3, "a page": 1, "one page": 1, "half a page": 0.5}
 COUNTS |= {"two pages": 2, "three pages": 3, "a bit": 0.5, "a little": 0.5}
 
@@ -35,6 +36,12 @@ def _looked_for(what: str, held: Held, absent: bool) -> list[Action]:
     return [Expect(what=found, text=held.back(alone[1]) if alone else None, absent=absent)]
 
 
+def _said(what: str, text: str, held: Held, absent: bool) -> list[Action]:
+    """Words somewhere: where no place is named but the page, the words themselves are looked for."""
+    words, place = held.back(text), needed(what, held, "what to expect")
+    return [Expect(what=words if place.lower() in WHOLE else place, text=words, absent=absent)]
+
+
 @LOOKS.add(
     rf"{LOOK} (?P<what>.+?) (?:(?:(?:is|are) (?:not|no longer)|isn't|aren't|not to be|to not be) {SEEN}|(?:is|are|to be) (?:gone|hidden))"
 )
@@ -46,7 +53,7 @@ def _expect_gone(m: re.Match[str], held: Held) -> list[Action]:
     rf"{LOOK} (?P<what>(?!no |not ).+?) (?:(?:(?:does|do) not|doesn't|don't|not to) (?:say|show|read|contain|equal)|(?:is|are) (?:not|no longer)|isn't|aren't) (?P<text>.+)"
 )
 def _expect_other(m: re.Match[str], held: Held) -> list[Action]:
-    return [Expect(what=needed(m["what"], held, "what to expect"), text=held.back(m["text"]), absent=True)]
+    return _said(m["what"], m["text"], held, absent=True)
 
 
 @LOOKS.add(rf"{LOOK} (?P<text>{HOLE}\d+{END}) (?:in|inside|at|on) (?!the (?:page|screen)$)(?P<what>.+)")
@@ -59,8 +66,7 @@ def _expect_in(m: re.Match[str], held: Held) -> list[Action]:
 )
 def _expect(m: re.Match[str], held: Held) -> list[Action]:
     if m["text"]:
-        what = needed(m["what"], held, "what to expect")
-        return [Expect(what=what, text=held.back(m["text"]), absent=bool(m["no"]))]
+        return _said(m["what"], m["text"], held, absent=bool(m["no"]))
     return _looked_for(m["what"], held, absent=bool(m["no"]))
 
 
@@ -103,7 +109,7 @@ def _scroll(m: re.Match[str], held: Held) -> list[Action]:
     if far:
         way, amount = ("up" if far == "top" else "down"), FAR
     dx, dy = {"up": (0.0, -amount), "down": (0.0, amount), "left": (-amount, 0.0), "right": (amount, 0.0)}[way]
-    where = held.back(m["where"]) if m["where"] and m["where"].lower() not in {"the page", "this page"} else None
+    where = held.back(m["where"]) if m["where"] and m["where"].lower() not in WHOLE else None
     return [Scroll(target=where, dx=dx, dy=dy)]
 
 

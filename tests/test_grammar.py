@@ -85,6 +85,8 @@ CASES: list[tuple[str, list[Action]]] = [
     ("expect that the total doesn't contain 'NaN'", [Expect(what="the total", text="NaN", absent=True)]),
     ("verify the status is not 'failed'", [Expect(what="the status", text="failed", absent=True)]),
     ("expect 'Saved' in the message", [Expect(what="the message", text="Saved")]),
+    ("check that the page says 'Booked for Ada, thanks'", [Expect(what="Booked for Ada, thanks", text="Booked for Ada, thanks")]),
+    ("make sure this page does not contain 'Error'", [Expect(what="Error", text="Error", absent=True)]),
     ("make sure the Save button is visible", [Expect(what="the Save button")]),
     ("what is the total?", [Read(question="the total")]),
     ("tell me what the price of the second item is", [Read(question="the price of the second item")]),
