@@ -2,7 +2,7 @@
 
 Many processors only emulate bfloat16, hundreds of times slower, and say nothing about it, and some that lack instructions
 for whole numbers of 8 bits overflow in silence; so small pieces are timed, and their sums checked, when weights are
-loaded (a tenth of a second). Where bfloat16 is fast, int8 is not asked for. Knows nothing of weights.
+loaded (a tenth of a second). Knows nothing of weights.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from deixis.vlm import int8
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.float32}
 """What stays of numbers between the products; with int8 only the inputs of products are rounded, see `int8`."""
 GAIN = 0.8
-"""Another format is taken when it needs less than this share of float32's time."""
+"""Another format is taken when it needs less than this share of the time."""
 
 
 def _best(piece: Callable[[], object], times: int = 3) -> float:
@@ -48,20 +48,21 @@ def fastest() -> torch.dtype:
 
 @cache
 def rounding() -> bool:
-    """Whether products in int8 are right here, and faster than in float32."""
+    """Whether products in int8 are right here, and faster than in the fastest of the other formats."""
     return int8.offered() and all(_pays(*piece) for piece in int8.pieces())
 
 
 def _pays(plain: nn.Module, rounded: nn.Module, given: Tensor) -> bool:
-    return _best(lambda: rounded(given), 10) < GAIN * _best(lambda: plain(given), 10)
+    with torch.inference_mode(), running(fastest()):
+        usual = _best(lambda: plain(given), 10)
+    return _best(lambda: rounded(given), 10) < GAIN * usual
 
 
 def chosen(name: str | None) -> str:
     """That format, or the one that is fast here; UsageError for one we do not run in, or that is not to be had here."""
     if name is None:
-        if fastest() == torch.bfloat16:
-            return "bfloat16"
-        return "int8" if rounding() else "float32"
+        usual = "bfloat16" if fastest() == torch.bfloat16 else "float32"
+        return "int8" if rounding() else usual
     if name not in FORMATS:
         raise UsageError(f"{name!r} is no number format of deixis-nano: it runs in {' or '.join(FORMATS)}")
     if name == "int8" and not int8.offered():
