@@ -109,11 +109,11 @@ def test_a_processor_that_overflows_is_not_trusted(kind: type[int8.Rounded], mon
 @needed
 @pytest.mark.parametrize(
     ("half", "whole", "taken"),
-    [(0.5, 0.3, "int8"), (0.5, 0.45, "bfloat16"), (2.0, 0.3, "int8"), (2.0, 0.9, "float32")],
+    [(0.5, 0.3, "int8"), (0.5, 0.55, "bfloat16"), (2.0, 0.3, "int8"), (2.0, 0.9, "float32")],
 )
 def test_what_is_fast_is_taken(half: float, whole: float, taken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "seconds", lambda dtype, times=3: half if dtype == torch.bfloat16 else 1.0)
-    times = cycle([min(half, 1.0), whole])
+    times = cycle([1.0, half, whole] if half < 1.0 else [1.0, whole])
     monkeypatch.setattr(precision, "_best", lambda piece, times_=3: next(times))
     assert precision.chosen(None) == taken
 

@@ -2,10 +2,12 @@
 
 Many processors only emulate bfloat16, hundreds of times slower, and say nothing about it, and some that lack instructions
 for whole numbers of 8 bits overflow in silence; so small pieces are timed, and their sums checked, when weights are
-loaded (a tenth of a second). Knows nothing of weights.
+loaded (a quarter of a second). Knows nothing of weights.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from time import perf_counter
 
@@ -19,6 +21,8 @@ FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.f
 """What stays of numbers between the products; with int8 only the inputs of products are rounded, see `int8`."""
 GAIN = 0.8
 """Another format is taken when it needs less than this share of the time."""
+
+TURNS = 4
 
 
 def _best(piece: Callable[[], object], times: int = 3) -> float:
@@ -42,20 +46,40 @@ def seconds(dtype: torch.dtype, times: int = 3) -> float:
 @cache
 def fastest() -> torch.dtype:
     """Of those that can be learned in, by timing, once a process."""
-    plain = seconds(torch.float32)
-    return torch.bfloat16 if seconds(torch.bfloat16) < GAIN * plain else torch.float32
+    with _alone():
+        plain = seconds(torch.float32)
+        return torch.bfloat16 if seconds(torch.bfloat16) < GAIN * plain else torch.float32
 
 
 @cache
 def rounding() -> bool:
-    """Whether products in int8 are right here, and faster than in the fastest of the other formats."""
-    return int8.offered() and all(_pays(*piece) for piece in int8.pieces())
+    """Whether products in int8 are right here, faster than in float32, and no slower than in bfloat16 where that is fast.
+
+    Of two that are alike int8 is taken: it needs no kernels made anew for every shape.
+    """
+    with _alone():
+        return int8.offered() and all(_pays(*piece) for piece in int8.pieces())
 
 
 def _pays(plain: nn.Module, rounded: nn.Module, given: Tensor) -> bool:
-    with torch.inference_mode(), running(fastest()):
-        usual = _best(lambda: plain(given), 10)
-    return _best(lambda: rounded(given), 10) < GAIN * usual
+    others, whole = dict.fromkeys((torch.float32, fastest()), math.inf), math.inf
+    for _ in range(TURNS):  # in turn: what else the machine does slows all alike
+        for dtype in others:
+            with torch.inference_mode(), running(dtype):
+                others[dtype] = min(others[dtype], _best(lambda: plain(given)))
+        whole = min(whole, _best(lambda: rounded(given)))
+    return whole < GAIN * others[torch.float32] and whole <= min(others.values())
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """With one thread: two that the system has put on one core for a while say nothing of products."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def chosen(name: str | None) -> str:
