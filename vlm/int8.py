@@ -2,8 +2,8 @@
 
 Weights are rounded with one scale for every output, inputs with one range for every call, sums are exact: processors with
 instructions for it (AVX512-VNNI and the like) are two to three times as fast at these products as in float32. What takes
-little time, and what asks for more exactness than 8 bits have (first convolutions, the connector's tower and its heads,
-the decoder, drawings), stays as it is. For answering only: nothing can be learned or saved afterwards. Knows no timing.
+little time (first convolutions, heads, the decoder) stays as it is. For answering only: nothing can be learned or saved
+afterwards. Knows no timing and no models.
 
 What torch offers for this is on its way out or for its compiler; where it is gone, `offered` says no, and all is float32.
 torch's own convolution of this kind (`quantized::conv2d_dynamic`) is off by a third of its outputs' size: not used.
@@ -17,17 +17,24 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from deixis.vlm.model import Nano
-
 PARTS = (
+    "stem.conv2",
+    "stem.conv3",
     "stem.local",
     "stem.rows",
     "vit",
     "connector.back",
+    "connector.mix",
+    "connector.tower",
     "reader.flat",
     "reader.blocks",
     "reader.stem.4",
     "reader.stem.6",
+    "symbols.body.5",
+    "symbols.body.7",
+    "symbols.body.10",
+    "symbols.body.12",
+    "symbols.flat",
 )
 """Beginnings of the names of the layers that are rounded, all but those that are convolved channel by channel."""
 ENGINE = "fbgemm"
@@ -54,20 +61,23 @@ class RoundedLinear(Rounded):
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
-        weight = layer.weight.detach().float()
-        bias = None if layer.bias is None else layer.bias.detach().float()
-        scales, middles = _scales(weight)
-        rounded = torch.quantize_per_channel(weight, scales.double(), middles, 0, torch.qint8)
-        with _PACKING:
-            before, torch.backends.quantized.engine = torch.backends.quantized.engine, ENGINE
-            try:
-                self.packed = torch.ops.quantized.linear_prepack(rounded, bias)
-            finally:
-                torch.backends.quantized.engine = before
+        self.packed = _packed(layer.weight, layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        product: Tensor = torch.ops.quantized.linear_dynamic(x, self.packed, False)
-        return product
+        return _product(x, self.packed)
+
+
+class RoundedRows(Rounded):
+    """The same with a range for every row of the input: of some rows the numbers are a hundred times as large as of others."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        """weight (out, in), bias (out,)"""
+        super().__init__()
+        self.packed, self.bias = _packed(weight, None), bias.detach().float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = x.abs().amax(-1, keepdim=True).clamp(min=1e-6)
+        return torch.addcmul(self.bias, _product(x / size, self.packed), size)
 
 
 class RoundedConvolution(Rounded):
@@ -87,12 +97,33 @@ class RoundedConvolution(Rounded):
         low, high = min(low, 0.0), max(high, 0.0)  # padding is zero
         scale = max(high - low, 1e-6) / 255
         zero = round(-low / scale)
-        whole = torch.quantize_per_tensor(x, scale, zero, torch.quint8).int_repr()
+        rounded = torch.quantize_per_tensor(x, scale, zero, torch.quint8)
+        # Its numbers as they lie there: int_repr() would copy them, which takes as long as a third of the product.
+        numbers = torch.empty(0, dtype=torch.uint8)
+        whole = numbers.set_(rounded.untyped_storage(), 0, rounded.shape, rounded.stride())
         filters = (self.packed, self.scales, self.middles, self.bias)
         product: Tensor = torch.ops.onednn.qconv2d_pointwise(
             whole, scale, zero, *filters, *self.how, 1.0, 0, torch.float32, "none", [], ""
         )
         return product
+
+
+def _packed(weight: Tensor, bias: Tensor | None) -> Any:
+    """Weights (out, in) as the processor wants them."""
+    weight, bias = weight.detach().float(), None if bias is None else bias.detach().float()
+    scales, middles = _scales(weight)
+    rounded = torch.quantize_per_channel(weight, scales.double(), middles, 0, torch.qint8)
+    with _PACKING:
+        before, torch.backends.quantized.engine = torch.backends.quantized.engine, ENGINE
+        try:
+            return torch.ops.quantized.linear_prepack(rounded, bias)
+        finally:
+            torch.backends.quantized.engine = before
+
+
+def _product(x: Tensor, packed: Any) -> Tensor:
+    product: Tensor = torch.ops.quantized.linear_dynamic(x, packed, False)
+    return product
 
 
 def _scales(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,7 +162,7 @@ def _right(plain: nn.Module, rounded: nn.Module, given: Tensor) -> bool:
     return float((rounded(given) - exact).abs().max()) < OFF * float(exact.abs().max())
 
 
-def rounded(model: Nano) -> None:
+def rounded(model: nn.Module) -> None:
     """Rounds the layers of PARTS in place."""
     for name, layer in list(model.named_modules()):
         if not name.startswith(PARTS):

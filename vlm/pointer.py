@@ -184,7 +184,8 @@ class NanoPointer:
 
     def _seen(self, key: str, whole: Image.Image, image: Image.Image) -> Kept:
         """whole: the picture in its own resolution; image: at one pixel per CSS pixel."""
-        return self.kept(gathered(self.sighted(whole, image)), key)._replace(picture=image)
+        things = gathered(self.sighted(whole, image), self.dtype == "int8")
+        return self.kept(things, key)._replace(picture=image)
 
     def sighted(self, whole: Image.Image, image: Image.Image) -> Sighted:
         """What is found on a picture, before anything is asked."""

@@ -102,8 +102,8 @@ class Sighted(NamedTuple):
     """(T, 2 C) of the lines, then the elements"""
 
 
-def gathered(seen: Sighted) -> Things:
-    """Tokens of what was found."""
+def gathered(seen: Sighted, rounded: bool = False) -> Things:
+    """Tokens of what was found. rounded: what texts mean is worked out in whole numbers (`int8`)."""
     lines = torch.tensor([line.box for line in seen.lines]).view(-1, 4)
     elements = torch.tensor([element.box for element in seen.elements]).view(-1, 4)
     words: list[Word] = []
@@ -128,7 +128,8 @@ def gathered(seen: Sighted) -> Things:
     drawn = torch.cat([torch.zeros(len(lines), seen.drawn.shape[1]), seen.drawn])
     owners = torch.tensor(pairs, dtype=torch.long).view(-1, 2).T
     return Things(
-        torch.cat([lines, elements]), seen.looks, torch.tensor(flags).view(-1, FLAGS), drawn, texts, meanings_of(texts),
+        torch.cat([lines, elements]), seen.looks, torch.tensor(flags).view(-1, FLAGS), drawn, texts,
+        meanings_of(texts, rounded),
         words, owners, len(lines),
     )  # fmt: skip
 
@@ -141,23 +142,21 @@ def flags_of(sure: float, written: bool, roles: Sequence[float] = (), drawn: boo
 
 REMEMBERED = 60_000
 """Meanings of labels that are kept: 46 MB."""
-_MEANT: dict[str, Tensor] = {}
+_MEANT: dict[tuple[bool, str], Tensor] = {}
 
 
-def meanings_of(texts: Sequence[str]) -> Tensor:
+def meanings_of(texts: Sequence[str], rounded: bool = False) -> Tensor:
     """(T, 384) of unit length; 0 for what is empty or longer than a label. Kept: labels come again on the next screen."""
     keys = [text.lower().strip() if len(text) <= LABEL else "" for text in texts]
-    new = sorted({key for key in keys if key and key not in _MEANT}, key=len)
     if len(_MEANT) > REMEMBERED:
         _MEANT.clear()
-        new = sorted({key for key in keys if key}, key=len)
-    for start in range(0, len(new), 64):
-        some = new[start : start + 64]
-        _MEANT.update(zip(some, meaning.shared().encode(some).whole.half(), strict=True))
+    new = sorted({key for key in keys if key and (rounded, key) not in _MEANT}, key=len)
+    meant = meaning.shared(rounded).encode(new).whole.half()
+    _MEANT.update(zip(((rounded, key) for key in new), meant, strict=True))
     out = torch.zeros(len(texts), meaning.WIDTH)
     for row, key in enumerate(keys):
         if key:
-            out[row] = _MEANT[key]
+            out[row] = _MEANT[rounded, key]
     return out
 
 
