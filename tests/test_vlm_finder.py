@@ -42,6 +42,15 @@ def test_columns_that_are_not_joined_are_two_lines() -> None:
     assert len(found) == 2
 
 
+def test_a_piece_of_a_line_is_no_line_of_its_own() -> None:
+    maps = said_of_lines(finder.line_targets([(40.0, 32.0, 200.0, 48.0)], [], (H, W)))
+    above = torch.tensor([6.0, (28 - 26) / finder.REACH, (42 - 28) / finder.REACH, 6.0])  # six pixels higher
+    maps.lines[3, 10:13] = above
+    assert [(box[0], box[2]) for box in finder.lines(maps)] == [(40.0, 200.0)]
+    maps.lines[3, 10:13, 2] = (36 - 28) / finder.REACH  # a smaller one over it, which only touches it
+    assert len(finder.lines(maps)) == 2
+
+
 def test_an_empty_page_has_neither_lines_nor_elements() -> None:
     maps = said_of_lines(finder.line_targets([], [], (H, W)))
     assert finder.lines(maps) == [] and finder.elements(maps) == []

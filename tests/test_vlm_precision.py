@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from deixis.browser.errors import UsageError
 from deixis.browser.types import Screenshot
-from deixis.vlm import checkpoint, int8, memory, precision
+from deixis.vlm import checkpoint, int8, meaning, memory, precision
 from deixis.vlm.image import prepare
 from deixis.vlm.model import Nano
 from deixis.vlm.pointer import NanoPointer
@@ -59,11 +59,31 @@ def test_a_rounded_convolution_is_the_convolution_but_for_a_hundredth(
 
 
 @needed
+def test_rows_of_all_sizes_are_rounded_each_for_itself() -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(64, 32).requires_grad_(False)
+    x = torch.randn(50, 64) * torch.tensor([0.01, 1.0, 300.0, 0.0, 1.0]).repeat(10)[:, None]
+    rounded = int8.RoundedRows(layer.weight, layer.bias)(x)
+    off = (rounded - layer(x)).norm(dim=1) / (layer(x) - layer.bias).norm(dim=1).clamp(min=1e-6)
+    assert 0 < float(off.max()) < 0.03 and torch.equal(rounded[3], layer.bias)
+    assert float((int8.RoundedLinear(layer)(x) - layer(x))[0].norm()) > 10 * float((rounded - layer(x))[0].norm())
+
+
+@needed
+def test_labels_mean_the_same_in_whole_numbers() -> None:
+    texts = ["Sign in", "Add to basket", "x", "Where do you want to go?", "Sign in"]
+    plain, rounded = (meaning.shared(whole).encode(texts).whole for whole in (False, True))
+    assert float((plain * rounded).sum(-1).min()) > 0.985 and not torch.equal(plain, rounded)
+    with pytest.raises(TypeError, match="rounded for answering only"):
+        copy.deepcopy(meaning.shared(True).products)
+
+
+@needed
 def test_only_what_takes_time_is_rounded() -> None:
     torch.manual_seed(0)
     model = Nano(SMALL).eval().requires_grad_(False)
     page = prepare(Image.open(LOGIN).convert("RGB"), SMALL.image)
-    before, untouched = model.see(page), copy.deepcopy(model.connector.tower.state_dict())
+    before, untouched = model.see(page), copy.deepcopy(model.decoder.state_dict())
     int8.rounded(model)
     kinds = {
         name: type(layer) for name, layer in model.named_modules() if isinstance(layer, int8.RoundedLinear | nn.Linear)
@@ -73,9 +93,9 @@ def test_only_what_takes_time_is_rounded() -> None:
     }
     layers = dict(model.named_modules())
     assert isinstance(layers["stem.local.0.conv"], int8.RoundedConvolution)
-    assert isinstance(layers["reader.blocks.0.conv"], nn.Conv1d) and isinstance(layers["stem.conv3"], nn.Conv2d)
+    assert isinstance(layers["reader.blocks.0.conv"], nn.Conv1d) and isinstance(layers["stem.conv1"], nn.Conv2d)
     assert kinds["reader.flat"] is int8.RoundedLinear and kinds["connector.lines"] is nn.Linear
-    assert all(torch.equal(value, untouched[name]) for name, value in model.connector.tower.state_dict().items())
+    assert all(torch.equal(value, untouched[name]) for name, value in model.decoder.state_dict().items())
     after = model.see(page)
     assert 0 < float((after.mixed - before.mixed).norm() / before.mixed.norm()) < 0.05
 

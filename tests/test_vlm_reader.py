@@ -9,8 +9,23 @@ from deixis.browser.session import Session
 from deixis.browser.types import Point
 from deixis.vlm.config import ReaderConfig
 from deixis.vlm.pointer import NanoPointer
-from deixis.vlm.reader import LONGEST, Along, Line, Strips, decode, read, roomy, shares
+from deixis.vlm.reader import (
+    AT_ONCE,
+    GAP,
+    HEIGHT,
+    LONGEST,
+    SHELF,
+    STEP,
+    Along,
+    Line,
+    Strips,
+    decode,
+    read,
+    shares,
+    shelved,
+)
 from deixis.vlm.things import words_of
+from deixis.vlm.train_reader import batch_of, loss_of
 
 PAGE = """<!doctype html><body style="margin:0;font:16px sans-serif"><style>*{position:absolute;margin:0;white-space:nowrap}
 body,html,style{position:static}</style>
@@ -69,14 +84,24 @@ def test_shares_are_those_of_numpy() -> None:
         assert np.allclose(shares(values, (0, 0.01, 0.5, 0.99, 1)), expected, atol=1e-4)
 
 
-def test_lines_are_read_on_strips_of_few_widths() -> None:
-    widths = range(8, LONGEST + 1, 4)
-    assert all(width + 8 <= roomy(width) <= max(width + 36, 1.25 * (width + 8)) for width in widths)
-    assert len({roomy(width) for width in widths}) == 18
+@pytest.mark.parametrize("count", [0, 1, 2, 40, 300])
+def test_strips_lie_on_few_shelves_with_something_empty_behind_each(count: int) -> None:
+    random = np.random.default_rng(count)
+    strips = [torch.rand(1, HEIGHT, STEP * int(width)) for width in random.integers(2, LONGEST // STEP + 1, count)]
+    shelves, places = shelved(strips, 4)
+    owners = np.zeros((len(shelves), SHELF), int)
+    for strip, (shelf, start) in zip(strips, places, strict=True):
+        end = start + strip.shape[-1]
+        assert end + GAP <= SHELF and start % STEP == 0
+        owners[shelf, start : end + GAP] += 1
+        assert torch.equal(shelves[shelf, :, :, start:end], strip)
+        shelves[shelf, :, :, start:end] = -1
+    assert owners.max(initial=0) <= 1 and (shelves == -1).all() and len(shelves) % 4 == 0
+    assert len(shelves) < 1.1 * sum(strip.shape[-1] + GAP for strip in strips) / SHELF + 5
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 17])
-def test_lines_are_read_in_groups_and_come_back_in_order(count: int) -> None:
+@pytest.mark.parametrize("count", [0, 1, 7, 40, 90])
+def test_lines_are_read_on_shelves_of_one_shape_and_come_back_in_order(count: int) -> None:
     shapes = []
 
     class Counting(Strips):
@@ -84,19 +109,28 @@ def test_lines_are_read_in_groups_and_come_back_in_order(count: int) -> None:
 
         def forward(self, strips: torch.Tensor) -> torch.Tensor:
             shapes.append(tuple(strips.shape))
-            ink = (strips[:, 0].amax(1) > -0.9).view(len(strips), -1, 4).any(2)
+            ink = (strips[:, 0].amax(1) > -0.9).view(len(strips), -1, STEP).any(2)
             odd = torch.arange(ink.shape[1]) % 2 + 1  # the first symbol is the space
             classes = torch.where(ink, odd[None], len(self.config.symbols))
             return torch.nn.functional.one_hot(classes, len(self.config.symbols) + 1).float() * 50
 
     model, random = Counting(ReaderConfig()), np.random.default_rng(0)
-    widths = [int(width) * 4 for width in random.integers(4, 60, count)]
-    pictures = [Image.fromarray(np.uint8(random.integers(0, 256, (32, width)))) for width in widths]
-    assert [len(line.places) for line in read(model, pictures)] == [width // 4 for width in widths]
-    assert [shape[0] for shape in shapes] == [8] * -(-count // 8)
-    assert [shape[3] for shape in shapes] == sorted(shape[3] for shape in shapes)
-    if count % 8 == 1:  # alone with nothing beside it, and the shortest
-        assert shapes[0][3] == roomy(min(widths))
+    widths = [int(width) * STEP for width in random.integers(4, 60, count)]
+    pictures = [Image.fromarray(np.uint8(random.integers(0, 256, (HEIGHT, width)))) for width in widths]
+    assert [len(line.places) for line in read(model, pictures)] == [width // STEP for width in widths]
+    assert set(shapes) <= {(AT_ONCE, 1, HEIGHT, SHELF)} and bool(shapes) == bool(count)
+
+
+def test_learning_reads_lines_from_their_shelves() -> None:
+    torch.manual_seed(0)
+    model = Strips(ReaderConfig(channels=(4, 4, 8), width=16, blocks=1))
+    pictures = [Image.fromarray(np.uint8(np.random.default_rng(k).integers(0, 256, (20, 40 + k)))) for k in range(5)]
+    texts = ["one", "two", "a third", "4", "five"]
+    loss, exact = loss_of(model, batch_of(list(zip(pictures, texts, strict=True))))
+    alone = [loss_of(model, batch_of([pair]))[0] for pair in zip(pictures, texts, strict=True)]
+    assert exact == 0 and float((loss - torch.stack(alone).mean()).detach().abs()) < 0.1 * float(loss.detach())
+    loss.backward()
+    assert model.stem[0].weight.grad is not None and float(model.stem[0].weight.grad.abs().sum()) > 0
 
 
 def test_convolving_along_a_line_is_what_it_was() -> None:

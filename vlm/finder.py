@@ -27,6 +27,8 @@ JOINED = -2.5
 """Logit from which a half cell is joined to the next; breaks weigh more in the loss, which is made up for here."""
 LEVEL = 5.0
 """Pixels by which the middles of two half cells of one line may differ."""
+WITHIN, ALIKE = 0.6, 1.4
+"""The share of its width and of its height by which a line lies in another that it is a piece of, and how much higher that may be."""
 MIDDLE = 0.16
 """Probability from which a cell is taken for the middle of an element."""
 MOST_LINES, MOST_ELEMENTS = 320, 200
@@ -35,10 +37,13 @@ APART = 0.55
 IGNORE = -1
 
 
+Box = tuple[float, float, float, float]
+
+
 class Element(NamedTuple):
     """Something that can be acted on."""
 
-    box: tuple[float, float, float, float]
+    box: Box
     sure: float
     roles: tuple[float, ...]
     """Probabilities, in the order of ROLES."""
@@ -71,7 +76,7 @@ class ElementTargets(NamedTuple):
 # reading the maps
 
 
-def lines(maps: Maps) -> list[tuple[float, float, float, float]]:
+def lines(maps: Maps) -> list[Box]:
     """Boxes of the lines of text on one page (H, W, ...), in reading order."""
     said = maps.lines.float().numpy()
     written, surely = (said[..., 0] > math.log(share / (1 - share)) for share in (WRITTEN, SURELY))
@@ -84,15 +89,30 @@ def lines(maps: Maps) -> list[tuple[float, float, float, float]]:
     groups: dict[int, list[int]] = {}
     for i, parent in enumerate(parents):
         groups.setdefault(parent, []).append(i)
-    found = []
+    found: list[Box] = []
     for members in groups.values():
         inside = np.array(members)
         left, right = columns[inside].min() * HALF, (columns[inside].max() + 1) * HALF
         top, bottom = float(np.median(tops[inside])), float(np.median(bottoms[inside]))
         if len(inside) > 1 and 5 < bottom - top < 200 and surely[rows[inside], columns[inside]].any():
             found.append((float(left), max(0.0, top), float(right), bottom))
+    found = _whole(found)
     found.sort(key=lambda box: (round((box[1] + box[3]) / 16), box[0]))
     return found[:MOST_LINES]
+
+
+def _whole(found: Sequence[Box]) -> list[Box]:
+    """Lines without those that are a piece of another: some of its half cells that say its middle is elsewhere."""
+    kept: list[Box] = []
+    for box in sorted(found, key=lambda box: (box[0] - box[2]) * (box[3] - box[1])):
+        x0, y0, x1, y1 = box
+        others = np.array(kept).reshape(-1, 4)
+        wide = (np.minimum(x1, others[:, 2]) - np.maximum(x0, others[:, 0])) > WITHIN * (x1 - x0)
+        high = (np.minimum(y1, others[:, 3]) - np.maximum(y0, others[:, 1])) > WITHIN * (y1 - y0)
+        alike = (others[:, 3] - others[:, 1]) < ALIKE * (y1 - y0)
+        if not (wide & high & alike).any():
+            kept.append(box)
+    return kept
 
 
 def _joined(

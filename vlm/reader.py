@@ -20,8 +20,12 @@ HEIGHT = 32
 STEP = 4
 """Pixels of a strip per output."""
 LONGEST = 1280
-AT_ONCE = 8
-"""So many strips are read at once."""
+GAP = 24
+"""Pixels that are empty behind each strip on a shelf, at least: the last letter needs some, and neighbours are not to be read into it."""
+SHELF = LONGEST + GAP
+"""Pixels of a shelf: lines lie on it one behind the other."""
+AT_ONCE = 2
+"""Shelves that are read at once. All are alike: convolutions' kernels are made anew for every shape that they have not met."""
 
 
 class Along(nn.Module):
@@ -129,34 +133,50 @@ def encode(text: str, symbols: str) -> list[int]:
     return [index[letter] for letter in text if letter in index]
 
 
-def roomy(width: int) -> int:
-    """Pixels of the strips that lines up to a width are read on, with a little empty behind: the last letter needs it.
+class Shelved(NamedTuple):
+    """Strips on shelves."""
 
-    Convolutions' kernels are made anew for every shape that they have not met, so widths go up in quarters of powers of
-    two, and in steps of 32 below 256.
+    shelves: Tensor
+    """(S, 1, 32, SHELF)"""
+    places: list[tuple[int, int]]
+    """Of each strip the shelf, and the pixel at which it begins: a multiple of STEP."""
+
+
+def shelved(strips: Sequence[Tensor], at_once: int = 1) -> Shelved:
+    """Strips (1, 32, W) on the fewest shelves, or nearly so: the widest first, each where least is left over.
+
+    at_once: there are so many shelves, or a multiple of it.
     """
-    least = width + 2 * STEP
-    step = max(32, 1 << (least - 1).bit_length() >> 3)
-    return -(-least // step) * step
+    left: list[int] = []
+    places = [(0, 0)] * len(strips)
+    for i in sorted(range(len(strips)), key=lambda i: -strips[i].shape[-1]):
+        width = strips[i].shape[-1] + GAP
+        room = [(free, shelf) for shelf, free in enumerate(left) if free >= width]
+        free, shelf = min(room, default=(SHELF, len(left)))
+        if shelf == len(left):
+            left.append(SHELF)
+        places[i] = shelf, SHELF - free
+        left[shelf] -= width
+    shelves = torch.full((len(left) + -len(left) % at_once, 1, HEIGHT, SHELF), -1.0)
+    for (shelf, start), strip in zip(places, strips, strict=True):
+        shelves[shelf, :, :, start : start + strip.shape[-1]] = strip
+    return Shelved(shelves, places)
+
+
+def outputs(logits: Tensor, places: Sequence[tuple[int, int]], strips: Sequence[Tensor]) -> list[Tensor]:
+    """(S, SHELF / STEP, K) of shelves -> (W / STEP, K) of each strip."""
+    return [
+        logits[shelf, start // STEP : (start + strip.shape[-1]) // STEP]
+        for (shelf, start), strip in zip(places, strips, strict=True)
+    ]
 
 
 def read(model: Strips, lines: Sequence[Image.Image]) -> list[Line]:
-    """The text of each picture of a line.
-
-    They are read by so many at once, those of about one width together. The group that is not full is that of the shortest.
-    """
+    """The text of each picture of a line."""
+    if not lines:
+        return []
     strips = [strip_of(line) for line in lines]
-    order = sorted(range(len(strips)), key=lambda i: strips[i].shape[-1])
-    out = [Line("", (), ())] * len(lines)
-    starts = range(-(-len(order) % AT_ONCE), len(order), AT_ONCE)
-    for start in starts:
-        group = order[max(start, 0) : start + AT_ONCE]
-        width = roomy(strips[group[-1]].shape[-1])
-        batch = torch.full((AT_ONCE, 1, HEIGHT, width), -1.0)
-        for row, i in enumerate(group):
-            batch[row, :, :, : strips[i].shape[-1]] = strips[i]
-        with torch.inference_mode():
-            logits = model(batch).float()
-        for i, row in zip(group, logits, strict=False):
-            out[i] = decode(row[: strips[i].shape[-1] // STEP], model.config.symbols)
-    return out
+    shelves, places = shelved(strips, AT_ONCE)
+    with torch.inference_mode():
+        logits = torch.cat([model(some).float() for some in shelves.split(AT_ONCE)])
+    return [decode(own, model.config.symbols) for own in outputs(logits, places, strips)]

@@ -12,13 +12,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import IterableDataset
 
 from deixis.vlm.config import ReaderConfig
 from deixis.vlm.data import Screens
 from deixis.vlm.dense import font_files
 from deixis.vlm.model import READING, Nano
-from deixis.vlm.reader import LONGEST, STEP, Strips, decode, encode, roomy, strip_of
+from deixis.vlm.reader import LONGEST, Shelved, Strips, decode, encode, outputs, shelved, strip_of
 from deixis.vlm.scenes import runs_of
 from deixis.vlm.words import Words
 
@@ -28,12 +29,11 @@ SIZES = (9, 10, 11, 12, 12, 13, 13, 14, 14, 15, 16, 16, 18, 20, 24, 28, 36)
 
 
 class Lines(NamedTuple):
-    """Lines of one batch, padded to the longest."""
+    """Lines of one batch, on shelves as they are when they are read."""
 
-    strips: Tensor
-    """(B, 1, 32, W)"""
-    widths: Tensor
-    """(B,) outputs that belong to each line"""
+    strips: list[Tensor]
+    """(1, 32, W) each"""
+    shelved: Shelved
     texts: list[str]
 
 
@@ -94,13 +94,11 @@ class LineBatches(IterableDataset[Lines]):
         pool: list[tuple[Image.Image, str]] = []
         while True:
             while len(pool) < self.size * 8:
-                pool += self.cut(rng) if self.screens and rng.random() < 0.25 else self.some(rng)
+                pool += self.cut(rng) if self.screens and rng.random() < 0.4 else self.some(rng)
             pool = [one for one in pool if one[0].width * 32 / one[0].height < LONGEST]
-            pool.sort(key=lambda one: one[0].width / one[0].height)  # alike widths together: less padding
-            start = rng.randrange(max(1, len(pool) - self.size))
-            chosen = pool[start : start + self.size]
-            del pool[start : start + self.size]
-            yield batch_of(chosen)
+            rng.shuffle(pool)
+            yield batch_of(pool[-self.size :])
+            del pool[-self.size :]
 
     def some(self, rng: Random) -> list[tuple[Image.Image, str]]:
         words, fonts = Words(rng), font_files(self.fonts)
@@ -130,10 +128,7 @@ class LineBatches(IterableDataset[Lines]):
 
 def batch_of(lines: list[tuple[Image.Image, str]]) -> Lines:
     strips = [strip_of(image) for image, _ in lines]
-    widest = roomy(max(strip.shape[-1] for strip in strips))
-    padded = torch.stack([F.pad(strip, (0, widest - strip.shape[-1]), value=-1.0) for strip in strips])
-    widths = torch.tensor([strip.shape[-1] // STEP for strip in strips])
-    return Lines(padded, widths, [text for _, text in lines])
+    return Lines(strips, shelved(strips), [text for _, text in lines])
 
 
 class Reading:
@@ -156,13 +151,12 @@ class Reading:
 def loss_of(model: Strips, lines: Lines) -> tuple[Tensor, float]:
     """CTC loss and the share of lines read exactly."""
     symbols = model.config.symbols
-    logits = model(lines.strips).float()
+    own = outputs(model(lines.shelved.shelves).float(), lines.shelved.places, lines.strips)
     wanted = [encode(text, symbols) for text in lines.texts]
     loss = F.ctc_loss(
-        logits.log_softmax(-1).transpose(0, 1), torch.tensor([k for row in wanted for k in row]), lines.widths,
-        torch.tensor([len(row) for row in wanted]), blank=len(symbols), zero_infinity=True,
+        pad_sequence(own).log_softmax(-1), torch.tensor([k for row in wanted for k in row]),
+        torch.tensor([len(row) for row in own]), torch.tensor([len(row) for row in wanted]),
+        blank=len(symbols), zero_infinity=True,
     )  # fmt: skip
-    read = [
-        decode(row[:width], symbols).text for row, width in zip(logits.detach(), lines.widths.tolist(), strict=True)
-    ]
+    read = [decode(row.detach(), symbols).text for row in own]
     return loss, sum(a == b for a, b in zip(read, lines.texts, strict=True)) / len(read)
