@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -139,20 +138,6 @@ def test_a_picture_is_looked_at_once() -> None:
     assert pointer.look(shot) is kept
     pointer.point(_shot(picture(400, 300)), "another page")
     assert pointer.look(shot) is not kept
-
-
-def test_further_targets_are_nearly_free() -> None:
-    pointer, image = NanoPointer(), Image.open(Path(__file__).parent / "data" / "login.png").convert("RGB")
-    ratios = []
-    for k in range(4):
-        fresh = _shot(image.crop((0, 0, image.width, image.height - 8 * k)))
-        start = time.perf_counter()
-        pointer.point(fresh, "the Save button")
-        first = time.perf_counter() - start
-        start = time.perf_counter()
-        pointer.point(fresh, "the Cancel button")
-        ratios.append((time.perf_counter() - start) / first)
-    assert min(ratios) < 0.2, ratios
 
 
 def test_points_lie_on_the_page_and_a_second_look_too() -> None:

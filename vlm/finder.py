@@ -103,16 +103,13 @@ def lines(maps: Maps) -> list[Box]:
 
 def _whole(found: Sequence[Box]) -> list[Box]:
     """Lines without those that are a piece of another: some of its half cells that say its middle is elsewhere."""
-    kept: list[Box] = []
-    for box in sorted(found, key=lambda box: (box[0] - box[2]) * (box[3] - box[1])):
-        x0, y0, x1, y1 = box
-        others = np.array(kept).reshape(-1, 4)
-        wide = (np.minimum(x1, others[:, 2]) - np.maximum(x0, others[:, 0])) > WITHIN * (x1 - x0)
-        high = (np.minimum(y1, others[:, 3]) - np.maximum(y0, others[:, 1])) > WITHIN * (y1 - y0)
-        alike = (others[:, 3] - others[:, 1]) < ALIKE * (y1 - y0)
-        if not (wide & high & alike).any():
-            kept.append(box)
-    return kept
+    x0, y0, x1, y1 = np.array(found).reshape(-1, 4).T
+    wide = np.minimum(x1, x1[:, None]) - np.maximum(x0, x0[:, None]) > WITHIN * (x1 - x0)[:, None]
+    high = np.minimum(y1, y1[:, None]) - np.maximum(y0, y0[:, None]) > WITHIN * (y1 - y0)[:, None]
+    size, height = (x1 - x0) * (y1 - y0), y1 - y0
+    larger = (size > size[:, None]) & (height < ALIKE * height[:, None])
+    piece = (wide & high & larger).any(1)
+    return [box for box, other in zip(found, piece, strict=True) if not other]
 
 
 def _joined(

@@ -38,7 +38,8 @@ def look(model: Nano, picture: Image.Image, css: Image.Image) -> Sighted:
 
 def read(model: Nano, picture: Image.Image, boxes: Sequence[Box], scale: float) -> list[Written]:
     """What is written in boxes (CSS pixels), where letters are."""
-    lines = reader.read(model.reader, [picture.crop(margined(box, scale)) for box in boxes])
+    grey = picture.convert("L")  # once: every strip is grey
+    lines = reader.read(model.reader, [grey.crop(margined(box, scale)) for box in boxes])
     return [
         Written(box, line.text, line.confidence, words_of(box, line))
         for box, line in zip(boxes, lines, strict=True)
