@@ -85,17 +85,23 @@ def lines(maps: Maps) -> list[Box]:
         return []
     y = (rows + 0.5) * STRIDE
     tops, bottoms = (y - said[rows, columns, 1] * REACH), (y + said[rows, columns, 2] * REACH)
-    parents = _joined(said, written, rows, columns, (tops + bottoms) / 2)
-    groups: dict[int, list[int]] = {}
-    for i, parent in enumerate(parents):
-        groups.setdefault(parent, []).append(i)
-    found: list[Box] = []
-    for members in groups.values():
-        inside = np.array(members)
-        left, right = columns[inside].min() * HALF, (columns[inside].max() + 1) * HALF
-        top, bottom = float(np.median(tops[inside])), float(np.median(bottoms[inside]))
-        if len(inside) > 1 and 5 < bottom - top < 200 and surely[rows[inside], columns[inside]].any():
-            found.append((float(left), max(0.0, top), float(right), bottom))
+    group = _joined(said, written, rows, columns, (tops + bottoms) / 2)
+    order = group.argsort(kind="stable")
+    counts = np.unique(group, return_counts=True)[1]
+    starts = np.cumsum(counts) - counts
+
+    def middles(values: np.ndarray) -> np.ndarray:
+        """The median of each group."""
+        ordered = values[np.lexsort((values, group))]
+        return (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
+
+    left = np.minimum.reduceat(columns[order], starts) * HALF
+    right = (np.maximum.reduceat(columns[order], starts) + 1) * HALF
+    top, bottom = middles(tops), middles(bottoms)
+    sure = np.logical_or.reduceat(surely[rows, columns][order], starts)
+    line = (counts > 1) & (bottom - top > 5) & (bottom - top < 200) & sure
+    boxes = np.stack([left, top.clip(0), right, bottom], 1)[line]
+    found: list[Box] = [(x0, y0, x1, y1) for x0, y0, x1, y1 in boxes.tolist()]
     found = _whole(found)
     found.sort(key=lambda box: (round((box[1] + box[3]) / 16), box[0]))
     return found[:MOST_LINES]
@@ -114,18 +120,18 @@ def _whole(found: Sequence[Box]) -> list[Box]:
 
 def _joined(
     said: np.ndarray, written: np.ndarray, rows: np.ndarray, columns: np.ndarray, middle: np.ndarray
-) -> list[int]:
+) -> np.ndarray:
     """The group of every written half cell: neighbours on a row that are said to be joined, rows that agree on the middle."""
+    near = (np.diff(rows) == 0) & (np.diff(columns) == 1) & (np.abs(np.diff(middle)) < LEVEL)
+    goes_on = near & (said[rows[:-1], columns[:-1], 3] > JOINED)
+    run = np.concatenate([[0], np.cumsum(~goes_on)])
     number = np.full(written.shape, -1)
     number[rows, columns] = np.arange(len(rows))
-    right = np.nonzero(written[:, :-1] & written[:, 1:] & (said[:, :-1, 3] > JOINED))
-    pairs = [(number[right], number[right[0], right[1] + 1])]
     below = np.nonzero(written[:-1] & written[1:])
-    pairs.append((number[below], number[below[0] + 1, below[1]]))
-    level = [
-        (some[near], others[near]) for some, others in pairs for near in [np.abs(middle[some] - middle[others]) < LEVEL]
-    ]
-    return groups(len(rows), level)
+    some, others = number[below], number[below[0] + 1, below[1]]
+    level = np.abs(middle[some] - middle[others]) < LEVEL
+    pairs = np.unique(np.stack([run[some[level]], run[others[level]]]), axis=1)
+    return np.array(groups(int(run[-1]) + 1, [(pairs[0], pairs[1])]))[run]
 
 
 def groups(count: int, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[int]:
