@@ -7,6 +7,7 @@ the one people use. A goal that the planner does not understand counts as failed
 import asyncio
 import io
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -155,7 +156,18 @@ def read_goal(shot: Screenshot, pointer: Pointer) -> str:
     if not isinstance(pointer, Magnifier):
         raise UsageError(f"{pointer.name} cannot read a goal from the picture: use --goal text")
     found = [(box, text) for box, text in pointer.lines(shot) if (box.y0 + box.y1) / 2 < BAR[1]]
-    return " ".join(text for _, text in sorted(found, key=lambda line: (round(line[0].centre.y / 6), line[0].x0)))
+    lines = sorted(found, key=lambda line: (round(line[0].centre.y / 6), line[0].x0))
+    return closed(" ".join(text for _, text in lines))
+
+
+def closed(text: str) -> str:
+    """With double quotes that are closed as they were opened: half of a small closing mark may be lost, or be read twice."""
+    return re.sub(r"""["']{1,2}([^"']+)["']{1,2}(?=[\s.,;:?!)]|$)""", _quoted, text)
+
+
+def _quoted(found: re.Match[str]) -> str:
+    whole, inside = found[0], found[1]
+    return f'"{inside}"' if '"' in whole else whole
 
 
 class Beneath:

@@ -12,7 +12,7 @@ from PIL import Image
 from deixis.agent.protocols import Reader
 from deixis.benchmarks import miniwob, miniwob_run
 from deixis.benchmarks.miniwob import LEFT_OUT, PIX2ACT, RULES
-from deixis.benchmarks.miniwob_agents import beneath
+from deixis.benchmarks.miniwob_agents import beneath, closed
 from deixis.benchmarks.miniwob_forms import solved
 from deixis.benchmarks.miniwob_run import Outcome
 from deixis.benchmarks.miniwob_solutions import SOLUTIONS
@@ -136,3 +136,17 @@ def test_a_sample_of_seeds_over_all_protocols(tmp_path: Path) -> None:
         summary = miniwob_run.bench(options(protocol), names, 1, out=tmp_path / protocol)
         assert summary["solved"]["n"] == 7 and summary["solved"]["rate"] == 1, miniwob_run.table(summary)
         assert (tmp_path / protocol / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("read", "goal"),
+    [
+        ("Click on the link \"est'.", 'Click on the link "est".'),
+        ("Click on the link \"'mi\"'.", 'Click on the link "mi".'),
+        ("It starts with \"We' and ends with \"ra\"'.", 'It starts with "We" and ends with "ra".'),
+        ("Playing as 'X', close Ada's \"x\"", "Playing as 'X', close Ada's \"x\""),
+        ('Type "REX in all lower case letters', 'Type "REX in all lower case letters'),
+    ],
+)
+def test_quotes_that_were_read_by_half_are_closed(read: str, goal: str) -> None:
+    assert closed(read) == goal
