@@ -27,8 +27,8 @@ JOINED = -2.5
 """Logit from which a half cell is joined to the next; breaks weigh more in the loss, which is made up for here."""
 LEVEL = 5.0
 """Pixels by which the middles of two half cells of one line may differ."""
-WITHIN, ALIKE = 0.6, 1.4
-"""The share of its width and of its height by which a line lies in another that it is a piece of, and how much higher that may be."""
+SHARED, ALIKE = 0.45, 1.4
+"""The share of the smaller one's area in which two lines are one, when the higher one is less than so many times as high."""
 MIDDLE = 0.16
 """Probability from which a cell is taken for the middle of an element."""
 MOST_LINES, MOST_ELEMENTS = 320, 200
@@ -101,21 +101,28 @@ def lines(maps: Maps) -> list[Box]:
     sure = np.logical_or.reduceat(surely[rows, columns][order], starts)
     line = (counts > 1) & (bottom - top > 5) & (bottom - top < 200) & sure
     boxes = np.stack([left, top.clip(0), right, bottom], 1)[line]
-    found: list[Box] = [(x0, y0, x1, y1) for x0, y0, x1, y1 in boxes.tolist()]
-    found = _whole(found)
+    share = np.add.reduceat(1 / (1 + np.exp(-said[rows, columns, 0][order])), starts)[line]
+    found: list[Box] = [(x0, y0, x1, y1) for x0, y0, x1, y1 in boxes[_single(boxes, share)].tolist()]
     found.sort(key=lambda box: (round((box[1] + box[3]) / 16), box[0]))
     return found[:MOST_LINES]
 
 
-def _whole(found: Sequence[Box]) -> list[Box]:
-    """Lines without those that are a piece of another: some of its half cells that say its middle is elsewhere."""
-    x0, y0, x1, y1 = np.array(found).reshape(-1, 4).T
-    wide = np.minimum(x1, x1[:, None]) - np.maximum(x0, x0[:, None]) > WITHIN * (x1 - x0)[:, None]
-    high = np.minimum(y1, y1[:, None]) - np.maximum(y0, y0[:, None]) > WITHIN * (y1 - y0)[:, None]
+def _single(boxes: np.ndarray, share: np.ndarray) -> list[int]:
+    """Which of some lines (N, 4) are no piece of another, and none that was seen between two others.
+
+    share: (N,) how many half cells speak for each; of two that lie on each other the one with more is kept.
+    """
+    x0, y0, x1, y1 = boxes.T
+    wide = (np.minimum(x1, x1[:, None]) - np.maximum(x0, x0[:, None])).clip(0)
+    high = (np.minimum(y1, y1[:, None]) - np.maximum(y0, y0[:, None])).clip(0)
     size, height = (x1 - x0) * (y1 - y0), y1 - y0
-    larger = (size > size[:, None]) & (height < ALIKE * height[:, None])
-    piece = (wide & high & larger).any(1)
-    return [box for box, other in zip(found, piece, strict=True) if not other]
+    shared = wide * high > SHARED * np.minimum(size, size[:, None])
+    alike = np.maximum(height, height[:, None]) < ALIKE * np.minimum(height, height[:, None])
+    same, kept = shared & alike, list[int]()
+    for i in np.argsort(-share, kind="stable"):
+        if not same[i, kept].any():
+            kept.append(int(i))
+    return kept
 
 
 def _joined(

@@ -48,8 +48,29 @@ def line_text(words: Words, rng: Random) -> str:
         lambda: words.title(1, 5),
         lambda: words.sentence(3, 9),
         lambda: f"{words.field()}: {words.value()}",
+        lambda: identifier(words, rng),
+        lambda: quoted(words, rng),
     )
     return str(rng.choice(kinds)())[:LETTERS].strip() or "x"
+
+
+def identifier(words: Words, rng: Random) -> str:
+    """A name as programs, files and addresses have them: "get_state()", "Page.loadAll(...)", "docs/read_me.txt"."""
+    parts = [part for _ in range(rng.randint(1, 3)) if (part := "".join(filter(str.isalnum, words.some(1))).lower())]
+    parts = parts or ["x"]
+    capital = [part.capitalize() for part in parts]
+    spelled = rng.choice(
+        ["_".join(parts), parts[0] + "".join(capital[1:]), "".join(capital), "_".join(parts).upper(), ".".join(parts)]
+    )
+    before = rng.choice(["", "", "", f"{capital[0]}.", f"{parts[-1]}/", "self.", "--"])
+    return before + spelled + rng.choice(["", "()", "()", "()", "(...)", f"({parts[-1]})", "[0]", ".py", ".txt", "/"])
+
+
+def quoted(words: Words, rng: Random) -> str:
+    """A sentence with something in quotes, or in brackets."""
+    marks = rng.choice(['""', '""', "''", "“”", "‘’", "«»", "()", "[]"])
+    inside = rng.choice([words.some(1), words.title(1, 2), words.value()])
+    return f"{words.sentence(1, 3)[:24].rstrip('.')} {marks[0]}{inside}{marks[1]}{rng.choice(['', '', '.', ',', ' button'])}".strip()
 
 
 def drawn(rng: Random, words: Words, fonts: list[str]) -> tuple[Image.Image, str]:
