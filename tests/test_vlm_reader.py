@@ -1,5 +1,7 @@
 """Reading from pixels: lines end where they end, and say what they say."""
 
+from random import Random
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,8 @@ from deixis.vlm.reader import (
     shelved,
 )
 from deixis.vlm.things import words_of
-from deixis.vlm.train_reader import batch_of, loss_of
+from deixis.vlm.train_reader import LETTERS, batch_of, line_text, loss_of
+from deixis.vlm.words import Words
 
 PAGE = """<!doctype html><body style="margin:0;font:16px sans-serif"><style>*{position:absolute;margin:0;white-space:nowrap}
 body,html,style{position:static}</style>
@@ -139,3 +142,11 @@ def test_convolving_along_a_line_is_what_it_was() -> None:
     plain = block.conv(block.norm(x).transpose(1, 2)).transpose(1, 2)
     plain = x + block.down(torch.nn.functional.gelu(block.up(plain)))
     assert torch.allclose(block(x), plain, atol=1e-5)
+
+
+def test_lines_to_learn_from_hold_names_of_programs_and_quotes() -> None:
+    rng = Random(0)
+    words = Words(rng)
+    texts = [line_text(words, rng) for _ in range(600)]
+    assert all(0 < len(text) <= LETTERS for text in texts)
+    assert sum(text.endswith("()") for text in texts) > 5 and sum(text.count('"') == 2 for text in texts) > 5
