@@ -178,5 +178,5 @@ def read(model: Strips, lines: Sequence[Image.Image]) -> list[Line]:
     strips = [strip_of(line) for line in lines]
     shelves, places = shelved(strips, AT_ONCE)
     with torch.inference_mode():
-        logits = torch.cat([model(some).float() for some in shelves.split(AT_ONCE)])
+        logits = torch.cat([model(some).float() for some in torch.split(shelves, AT_ONCE)])
     return [decode(own, model.config.symbols) for own in outputs(logits, places, strips)]
