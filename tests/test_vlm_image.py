@@ -10,7 +10,7 @@ from PIL import Image
 from deixis.browser.errors import UsageError
 from deixis.vlm.config import ImageConfig
 from deixis.vlm.image import css_image, cut, open_image, overview_of, prepare, tile_plan
-from deixis.vlm.model import _cells, _stitch
+from deixis.vlm.model import _stitch
 from deixis.vlm.vit import STRIDE
 
 CONFIG = ImageConfig()
@@ -38,10 +38,9 @@ def test_neighbours_share_the_configured_overlap() -> None:
 def test_stitching_undoes_tiling() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
     page = prepare(Image.fromarray(pixels), CONFIG)
-    cells = page.pixels[0, :, ::STRIDE, ::STRIDE].permute(1, 2, 0)  # the first pixel of every cell
+    cells = page.tiles[:, :, ::STRIDE, ::STRIDE].permute(0, 2, 3, 1)  # the first pixel of every cell
     whole = torch.from_numpy(pixels[::STRIDE, ::STRIDE].copy()).float() / 127.5 - 1
-    assert torch.allclose(cells[: whole.shape[0], : whole.shape[1]], whole)
-    assert torch.allclose(_stitch(torch.stack([cells[_cells(tile)] for tile in page.plan]), page), whole)
+    assert torch.allclose(_stitch(cells, page), whole)
 
 
 def test_a_tile_beyond_the_page_repeats_its_edge() -> None:

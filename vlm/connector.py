@@ -23,11 +23,11 @@ class Maps(NamedTuple):
     """What is on a page, cell by cell."""
 
     mixed: Tensor
-    """(H, W, C): what is pooled."""
+    """(..., H, W, C): what is pooled."""
     lines: Tensor
-    """(H, 2 W, LINE): logit, pixels to the top and to the bottom (see `edges`), logit."""
+    """(..., H, 2 W, LINE): logit, pixels to the top and to the bottom (see `edges`), logit."""
     elements: Tensor
-    """(H, W, ELEMENT): logit, distances to the edges as logarithms, logits of the roles."""
+    """(..., H, W, ELEMENT): logit, distances to the edges as logarithms, logits of the roles."""
 
 
 class Connector(nn.Module):
@@ -43,18 +43,14 @@ class Connector(nn.Module):
         with torch.no_grad():  # middles are rare: begin by saying so
             self.elements.bias[0] = -4.0
 
-    def spread(self, tokens: Tensor) -> Tensor:
-        """(B, H / rows, W / columns, D) tokens of the transformer -> (B, H, W, C), what they say to each of their cells."""
-        batch, height, width, _ = tokens.shape
+    def forward(self, cells: Tensor, tokens: Tensor) -> Maps:
+        """(B, H, W, C) cells and (B, H / rows, W / columns, D) tokens."""
+        batch, height, width, channels = cells.shape
         rows, columns = self.patch
-        spread = self.back(tokens).view(batch, height, width, rows, columns, -1)
-        return spread.permute(0, 1, 3, 2, 4, 5).reshape(batch, height * rows, width * columns, -1)
-
-    def forward(self, cells: Tensor, spread: Tensor) -> Maps:
-        """What is on a page: its cells (H, W, C) and what the transformer says to them (H, W, C)."""
-        height, width, _ = cells.shape
-        mixed = self.tower(self.mix(torch.cat([cells, spread], -1))[None])[0]
-        return Maps(mixed, self.lines(mixed).view(height, 2 * width, LINE), self.elements(mixed))
+        spread = self.back(tokens).view(batch, height // rows, width // columns, rows, columns, channels)
+        spread = spread.permute(0, 1, 3, 2, 4, 5).reshape(batch, height, width, channels)
+        mixed = self.tower(self.mix(torch.cat([cells, spread], -1)))
+        return Maps(mixed, self.lines(mixed).view(batch, height, 2 * width, LINE), self.elements(mixed))
 
 
 def pool(mixed: Tensor, boxes: Tensor) -> Tensor:

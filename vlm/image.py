@@ -1,7 +1,7 @@
-"""Pre-processing: a screenshot becomes pixels at one per CSS pixel, a plan of tiles, and one small overview.
+"""Pre-processing: a screenshot becomes tiles at one pixel per CSS pixel and one small overview.
 
 All coordinates are CSS pixels of the viewport (x right, y down). Tiles overlap and own disjoint rectangles whose edges
-lie on the cell grid, so that what the transformer says of each tile can be stitched into one map of the page.
+lie on the cell grid, so that what the encoder says of each tile can be stitched into one map of the page.
 Knows nothing of tensors' meaning: it only makes them.
 """
 
@@ -34,8 +34,8 @@ class Tile(NamedTuple):
 class Prepared(NamedTuple):
     """What the encoder takes: pixels in [-1, 1]."""
 
-    pixels: Tensor
-    """(1, 3, H, W) float32: the page, as far as its tiles reach."""
+    tiles: Tensor
+    """(N, 3, H, W) float32."""
     plan: list[Tile]
     overview: Tensor
     """(1, 3, h, w) float32."""
@@ -120,6 +120,5 @@ def prepare(image: Image.Image, config: ImageConfig) -> Prepared:
     pixels = np.asarray(image)
     plan = tile_plan(image.width, image.height, config)
     small, scale = overview_of(image, config)
-    right, bottom = max(tile.x + tile.width for tile in plan), max(tile.y + tile.height for tile in plan)
-    page = to_tensor(cut(pixels, Tile(0, 0, right, bottom, (0, 0, right, bottom))))
-    return Prepared(page[None], plan, to_tensor(small)[None], scale, image.size)
+    tiles = torch.stack([to_tensor(cut(pixels, tile)) for tile in plan])
+    return Prepared(tiles, plan, to_tensor(small)[None], scale, image.size)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from deixis.vlm.config import NanoConfig
 from deixis.vlm.connector import Connector, Maps
 from deixis.vlm.decoder import Answers, Asked, Decoder, Screen
-from deixis.vlm.image import Prepared, Tile
+from deixis.vlm.image import Prepared
 from deixis.vlm.judge import Judge
 from deixis.vlm.reader import Strips
 from deixis.vlm.symbols import Symbols
@@ -38,30 +38,23 @@ class Nano(nn.Module):
         origin = torch.tensor([[tile.x, tile.y] for tile in page.plan], dtype=torch.float32)
         n = len(page.plan)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not held):
-            cells, small = self.stem(page.pixels), self.stem(page.overview)
-        tiles = torch.cat([cells[:, rows, columns] for rows, columns in map(_cells, page.plan)])
-        tokens, _ = self.vit(tiles, small.expand(n, -1, -1, -1), origin, torch.full((n,), page.overview_scale))
-        spread = _stitch(self.connector.spread(tokens), page)
-        return self.connector(cells[0, : spread.shape[0], : spread.shape[1]], spread)
+            cells, small = self.stem(page.tiles), self.stem(page.overview)
+        tokens, _ = self.vit(cells, small.expand(n, -1, -1, -1), origin, torch.full((n,), page.overview_scale))
+        maps = self.connector(cells, tokens)
+        return Maps(_stitch(maps.mixed, page), _stitch(maps.lines, page, 2), _stitch(maps.elements, page))
 
     def answer(self, screen: Screen, asked: Asked) -> Answers:
         """What questions mean on a screen that the decoder has seen."""
         return self.decoder(screen, asked, self.symbols.named(asked.whole))
 
 
-def _cells(tile: Tile) -> tuple[slice, slice]:
-    """Rows and columns of a tile's cells on the page."""
-    x0, y0, x1, y1 = (edge // STRIDE for edge in (tile.x, tile.y, tile.x + tile.width, tile.y + tile.height))
-    return slice(y0, y1), slice(x0, x1)
-
-
-def _stitch(parts: Tensor, page: Prepared) -> Tensor:
-    """(N, h, w, D) of tiles -> (H, W, D) of the page, every cell from the tile that owns it."""
+def _stitch(parts: Tensor, page: Prepared, fine: int = 1) -> Tensor:
+    """(N, h, fine * w, D) of tiles -> (H, fine * W, D) of the page, every cell from the tile that owns it."""
     width = max(tile.own[2] for tile in page.plan) // STRIDE
     height = max(tile.own[3] for tile in page.plan) // STRIDE
-    out = parts.new_empty(height, width, parts.shape[-1])
+    out = parts.new_empty(height, width * fine, parts.shape[-1])
     for tile, part in zip(page.plan, parts, strict=True):
         x0, y0, x1, y1 = (edge // STRIDE for edge in tile.own)
         dx, dy = tile.x // STRIDE, tile.y // STRIDE
-        out[y0:y1, x0:x1] = part[y0 - dy : y1 - dy, x0 - dx : x1 - dx]
+        out[y0:y1, x0 * fine : x1 * fine] = part[y0 - dy : y1 - dy, (x0 - dx) * fine : (x1 - dx) * fine]
     return out
