@@ -3,8 +3,8 @@
 import torch
 
 from deixis.vlm.config import ROLES, ConnectorConfig, DecoderConfig, NanoConfig, ReaderConfig, SymbolConfig, VitConfig
-from deixis.vlm.finder import Element
-from deixis.vlm.things import Box, Sighted, Word, Written
+from deixis.vlm.finder import Box, Element
+from deixis.vlm.things import Sighted, Word, Written
 
 SMALL = NanoConfig(
     vit=VitConfig(stem=(8, 16), width=32, dim=64, heads=2, layers=1, local_blocks=1, row_blocks=1),

@@ -74,6 +74,7 @@ def test_labels_mean_the_same_in_whole_numbers() -> None:
     texts = ["Sign in", "Add to basket", "x", "Where do you want to go?", "Sign in"]
     plain, rounded = (meaning.shared(whole).encode(texts).whole for whole in (False, True))
     assert float((plain * rounded).sum(-1).min()) > 0.985 and not torch.equal(plain, rounded)
+    assert meaning.shared() is meaning.shared(False) and meaning.shared(True) is meaning.shared(rounded=True)
     with pytest.raises(TypeError, match="rounded for answering only"):
         copy.deepcopy(meaning.shared(True).products)
 

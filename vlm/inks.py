@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from deixis.vlm.finder import Box
 from deixis.vlm.runs import Runs
-from deixis.vlm.things import Box, Things
+from deixis.vlm.things import Things
 
 COLOURED, GREY = 60.0, 40.0
 """Levels between the strongest and the weakest channel: from which a colour is one, and up to which it is none."""

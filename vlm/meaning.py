@@ -129,9 +129,13 @@ def _joined(parts: list[Meanings], order: list[int]) -> Meanings:
     return Meanings(torch.cat([part.whole for part in parts])[order], pieces[order], [spans[i] for i in order])
 
 
-@cache
 def shared(rounded: bool = False) -> MeaningEncoder:
     """One encoder a process, and one that rounds."""
+    return _kept(rounded)  # to a cache, nothing said and False said are two questions
+
+
+@cache
+def _kept(rounded: bool) -> MeaningEncoder:
     return MeaningEncoder(rounded=rounded)
 
 

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from deixis.vlm import connector, edges, finder, ink, reader, symbols
-from deixis.vlm.finder import Element
+from deixis.vlm.finder import Box, Element
 from deixis.vlm.image import prepare
 from deixis.vlm.model import Nano
-from deixis.vlm.things import Box, Sighted, Written, inside, words_of
+from deixis.vlm.things import Sighted, Written, inside, words_of
 
 SURE = 0.35
 """What a line's letters must have on average to be taken for letters."""

@@ -13,14 +13,13 @@ from torch import Tensor
 
 from deixis.vlm import meaning, spelling
 from deixis.vlm.config import ROLES
-from deixis.vlm.finder import Element
+from deixis.vlm.finder import Box, Element
 from deixis.vlm.reader import Line
 
 LABEL = 48
 """Letters; what is longer is running text, whose meaning is not asked for."""
 FLAGS = 6 + len(ROLES)
 """What is said of a thing in numbers: see `flags_of`."""
-Box = tuple[float, float, float, float]
 
 
 class Word(NamedTuple):
