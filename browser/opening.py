@@ -20,6 +20,15 @@ from deixis.browser.guard import Guard, resolver_rules
 from deixis.browser.launch import attached, launch, with_profile
 
 
+async def shut(what: Browser | BrowserContext) -> None:
+    """Closes it; one that is gone already, as when the browser is killed while it closes, is closed."""
+    try:
+        await what.close()
+    except PlaywrightError as error:
+        if "closed" not in error.message:
+            raise
+
+
 class Opening:
     """Opens one context; afterwards `guard` and `incoming` say what came with it."""
 
@@ -40,7 +49,7 @@ class Opening:
         browser = browser or await self._launched()
         await self._bound(browser)
         context = await browser.new_context(**self._options())
-        self._stack.push_async_callback(context.close)
+        self._stack.push_async_callback(shut, context)
         if self.config.geolocation:
             context.on("page", self._stay)
         return context
@@ -73,7 +82,7 @@ class Opening:
 
     async def _attached(self, address: str) -> BrowserContext:
         browser = await attached(await self._playwright(), address)
-        self._stack.push_async_callback(browser.close)  # only lets go of it
+        self._stack.push_async_callback(shut, browser)  # only lets go of it
         await self._bound(browser)
         return browser.contexts[0] if browser.contexts else await browser.new_context()
 
@@ -83,7 +92,7 @@ class Opening:
             await self._playwright(), folder, self.config.executable, self.config.headed, options, self._flags()
         )
         await self._bound(context.browser)
-        self._stack.push_async_callback(context.close)
+        self._stack.push_async_callback(shut, context)
         if self.config.geolocation:
             context.on("page", self._stay)
         return context
@@ -94,7 +103,7 @@ class Opening:
             self._stack.enter_context(TemporaryDirectory(prefix="deixis-", ignore_cleanup_errors=True))
         )
         browser = await launch(playwright, self.config.executable, self.config.headed, self.incoming, self._flags())
-        self._stack.push_async_callback(browser.close)
+        self._stack.push_async_callback(shut, browser)
         return browser
 
     def _flags(self) -> list[str]:

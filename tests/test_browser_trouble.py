@@ -131,13 +131,23 @@ async def test_an_empty_and_a_very_long_page_are_fine(browser_session: Session) 
         assert (await browser_session.look()).image_size == (1280, 720)
 
 
+async def _process(session: Session) -> int:
+    """Of the session's browser."""
+    browser = session.page.context.browser
+    assert browser is not None
+    info = await (await browser.new_browser_cdp_session()).send("SystemInfo.getProcessInfo")
+    return int(next(one["id"] for one in info["processInfo"] if one["type"] == "browser"))
+
+
+async def test_the_browser_killed_while_it_closes() -> None:
+    async with Session() as session:
+        os.kill(await _process(session), signal.SIGKILL)
+
+
 async def test_the_browser_killed_in_the_middle() -> None:
     async with Session() as session:
         await session.page.set_content("<button onclick='while (true) {}'>Hang</button>")
-        browser = session.page.context.browser
-        assert browser is not None
-        info = await (await browser.new_browser_cdp_session()).send("SystemInfo.getProcessInfo")
-        pid = next(one["id"] for one in info["processInfo"] if one["type"] == "browser")
+        pid = await _process(session)
         acting = asyncio.create_task(session.act(Click(target=Point(x=20, y=20))))
         await asyncio.wait({acting}, timeout=0.5)
         os.kill(pid, signal.SIGKILL)
