@@ -51,6 +51,14 @@ def test_a_piece_of_a_line_is_no_line_of_its_own() -> None:
     assert len(finder.lines(maps)) == 2
 
 
+def test_lines_of_one_row_are_read_from_the_left_however_their_middles_differ() -> None:
+    row = [(64.0, 3.0, 120.0, 14.8), (2.0, 3.0, 60.0, 15.2), (130.0, 1.0, 180.0, 17.5)]
+    below = [(300.0, 18.0, 340.0, 30.0), (2.0, 19.0, 60.0, 31.0)]
+    heading = (200.0, 0.0, 400.0, 40.0)  # its middle is that of the second row
+    assert finder.reading_order([*below, *row, heading]) == [3, 2, 4, 1, 5, 0]
+    assert finder.reading_order([]) == []
+
+
 def test_an_empty_page_has_neither_lines_nor_elements() -> None:
     maps = said_of_lines(finder.line_targets([], [], (H, W)))
     assert finder.lines(maps) == [] and finder.elements(maps) == []

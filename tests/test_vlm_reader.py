@@ -9,6 +9,7 @@ from PIL import Image
 
 from deixis.browser.session import Session
 from deixis.browser.types import Point
+from deixis.vlm import sight
 from deixis.vlm.config import ReaderConfig
 from deixis.vlm.pointer import NanoPointer
 from deixis.vlm.reader import (
@@ -25,6 +26,7 @@ from deixis.vlm.reader import (
     read,
     shares,
     shelved,
+    strip_of,
 )
 from deixis.vlm.things import words_of
 from deixis.vlm.train_reader import LETTERS, batch_of, line_text, loss_of
@@ -70,6 +72,12 @@ def test_decoding_takes_runs_for_one_letter_and_blanks_between_for_two() -> None
 def test_strips_of_any_width() -> None:
     model = Strips(ReaderConfig(channels=(4, 4, 8), width=16, blocks=1))
     assert model(torch.zeros(2, 1, 32, 64)).shape == (2, 16, len(model.config.symbols) + 1)
+
+
+def test_a_line_is_a_pixel_high_at_least() -> None:
+    left, top, right, bottom = sight.margined((10, 12, 12, 17.5), 0.05)
+    assert right - left == bottom - top == 1
+    assert strip_of(Image.new("RGB", (right - left, bottom - top))).shape[1] == HEIGHT
 
 
 def test_words_stand_where_their_letters_do() -> None:

@@ -1,6 +1,6 @@
 """Where lines of text and elements are: from what the connector says of every cell to boxes, and back, for training.
 
-Boxes are CSS pixels. A line of text is a connected run of half cells (4 x 8 pixels) that agree on its top and bottom; an
+Boxes are CSS pixels. A line of text is a connected run of half cells (4 x 8 pixels) whose middles are level; an
 element is a cell that is more of a middle than its neighbours, with the distances to its edges. Knows nothing of
 letters and names.
 """
@@ -103,8 +103,24 @@ def lines(maps: Maps) -> list[Box]:
     boxes = np.stack([left, top.clip(0), right, bottom], 1)[line]
     share = np.add.reduceat(1 / (1 + np.exp(-said[rows, columns, 0][order])), starts)[line]
     found: list[Box] = [(x0, y0, x1, y1) for x0, y0, x1, y1 in boxes[_single(boxes, share)].tolist()]
-    found.sort(key=lambda box: (round((box[1] + box[3]) / 16), box[0]))
-    return found[:MOST_LINES]
+    return [found[i] for i in reading_order(found)][:MOST_LINES]
+
+
+def reading_order(boxes: Sequence[Box]) -> list[int]:
+    """Which of some lines comes first, second and so on: row by row, from the left.
+
+    A row is of lines whose middles are within half a line's height of the highest one's.
+    """
+    rows: list[list[int]] = []
+    middles = [(y0 + y1) / 2 for _, y0, _, y1 in boxes]
+    for i in sorted(range(len(boxes)), key=lambda i: (middles[i], boxes[i][0])):
+        first = rows[-1][0] if rows else i
+        lower = min(boxes[k][3] - boxes[k][1] for k in (i, first)) / 2
+        if rows and middles[i] - middles[first] < lower:
+            rows[-1].append(i)
+        else:
+            rows.append([i])
+    return [i for row in rows for i in sorted(row, key=lambda i: boxes[i][0])]
 
 
 def _single(boxes: np.ndarray, share: np.ndarray) -> list[int]:

@@ -50,7 +50,8 @@ def read(model: Nano, picture: Image.Image, boxes: Sequence[Box], scale: float) 
 def margined(box: Box, scale: float) -> tuple[int, int, int, int]:
     """The pixels of a line, with the little around it that the reader is used to."""
     x0, y0, x1, y1 = box
-    return round((x0 - 3) * scale), round((y0 - 1) * scale), round((x1 + 3) * scale), round((y1 + 1) * scale)
+    left, top = round((x0 - 3) * scale), round((y0 - 1) * scale)
+    return left, top, max(round((x1 + 3) * scale), left + 1), max(round((y1 + 1) * scale), top + 1)
 
 
 def draw(
