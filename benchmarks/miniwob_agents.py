@@ -33,6 +33,7 @@ from deixis.browser.executor import Executor
 from deixis.browser.session import Session, SessionConfig
 from deixis.browser.tabs import Tabs
 from deixis.browser.types import Box, Point, Pointing, Reading, Screenshot
+from deixis.vlm import finder
 from deixis.vlm.pointer import NanoPointer
 
 
@@ -156,13 +157,16 @@ def read_goal(shot: Screenshot, pointer: Pointer) -> str:
     if not isinstance(pointer, Magnifier):
         raise UsageError(f"{pointer.name} cannot read a goal from the picture: use --goal text")
     found = [(box, text) for box, text in pointer.lines(shot) if (box.y0 + box.y1) / 2 < BAR[1]]
-    lines = sorted(found, key=lambda line: (round(line[0].centre.y / 6), line[0].x0))
-    return closed(" ".join(text for _, text in lines))
+    order = finder.reading_order([(box.x0, box.y0, box.x1, box.y1) for box, _ in found])
+    return closed(" ".join(found[i][1] for i in order))
 
 
 def closed(text: str) -> str:
     """With double quotes that are closed as they were opened: half of a small closing mark may be lost, or be read twice."""
-    return re.sub(r"""["']{1,2}([^"']+)["']{1,2}(?=[\s.,;:?!)]|$)""", _quoted, text)
+    if '"' not in re.sub(r'"(?![\s\'])[^"]+(?<![\s\'])"', "", text):  # they pair up
+        return text
+    inside = r'((?:[^"\']|(?<=\w)\'(?=\w))+)'
+    return re.sub(rf"""(?<!\w)["']{{1,2}}{inside}["']{{1,2}}(?=[\s.,;:?!)]|$)""", _quoted, text)
 
 
 def _quoted(found: re.Match[str]) -> str:

@@ -145,6 +145,10 @@ def test_a_sample_of_seeds_over_all_protocols(tmp_path: Path) -> None:
         ("Click on the link \"'mi\"'.", 'Click on the link "mi".'),
         ('It starts with "We\' and ends with "ra"\'.', 'It starts with "We" and ends with "ra".'),
         ("Playing as 'X', close Ada's \"x\"", "Playing as 'X', close Ada's \"x\""),
+        ('Type "it\'s" in the box.', 'Type "it\'s" in the box.'),
+        ('Select "O\'Neil" and "users\' list".', 'Select "O\'Neil" and "users\' list".'),
+        ("Type \"it's' in the box.", 'Type "it\'s" in the box.'),
+        ("From \"We' to \"ra'.", 'From "We" to "ra".'),
         ('Type "REX in all lower case letters', 'Type "REX in all lower case letters'),
     ],
 )
