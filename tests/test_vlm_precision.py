@@ -6,6 +6,7 @@ import platform
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 import torch
@@ -77,6 +78,32 @@ def test_labels_mean_the_same_in_whole_numbers() -> None:
     assert meaning.shared() is meaning.shared(False) and meaning.shared(True) is meaning.shared(rounded=True)
     with pytest.raises(TypeError, match="rounded for answering only"):
         copy.deepcopy(meaning.shared(True).products)
+
+
+@needed
+def test_what_rounds_keeps_no_second_copy_of_the_weights() -> None:
+    assert meaning.shared(True).w is meaning.shared(False).w and not meaning.shared(False).products
+
+
+def test_who_times_meanwhile_waits_for_the_threads_that_were() -> None:
+    before, other = torch.get_num_threads(), Event()
+
+    def timing() -> None:
+        other.set()
+        with precision.alone():
+            assert torch.get_num_threads() == 1
+
+    second = Thread(target=timing)
+    torch.set_num_threads(3)
+    try:
+        with precision.alone():
+            second.start()
+            assert other.wait(10)
+            assert torch.get_num_threads() == 1 and second.is_alive()
+        second.join(10)
+        assert not second.is_alive() and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 @needed

@@ -8,6 +8,7 @@ to the pieces that frequent words of Latin-script languages need. Knows nothing 
 """
 
 import argparse
+import copy
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -42,13 +43,9 @@ class Meanings(NamedTuple):
 
 
 class MeaningEncoder:
-    """The frozen encoder; see `shared`.
+    """The frozen encoder; see `shared`."""
 
-    rounded: its products are of whole numbers (`int8`), which nothing can be learned through; vectors have a cosine of
-    0.997 with what they would be.
-    """
-
-    def __init__(self, weights: Path = WEIGHTS, vocabulary: Path = VOCABULARY, rounded: bool = False) -> None:
+    def __init__(self, weights: Path = WEIGHTS, vocabulary: Path = VOCABULARY) -> None:
         self.tokenizer = Tokenizer.from_file(str(vocabulary))
         self.tokenizer.enable_truncation(MAX_PIECES)
         self.tokenizer.enable_padding()
@@ -58,10 +55,17 @@ class MeaningEncoder:
             for name, value in stored.items()
             if not name.endswith(".scale")
         }
+        self.products: dict[str, int8.RoundedRows] = {}
+
+    def rounded(self) -> "MeaningEncoder":
+        """The same with its products in whole numbers (`int8`), which nothing can be learned through.
+
+        Vectors have a cosine of 0.997 with what they would be. All else is shared with this one.
+        """
         names = [name.removesuffix(".bias") for name in self.w if name.endswith(".bias") and "LayerNorm" not in name]
-        self.products = {
-            name: int8.RoundedRows(self.w[name + ".weight"], self.w[name + ".bias"]) for name in names if rounded
-        }
+        other = copy.copy(self)
+        other.products = {name: int8.RoundedRows(self.w[name + ".weight"], self.w[name + ".bias"]) for name in names}
+        return other
 
     def linear(self, x: Tensor, name: str) -> Tensor:
         if name in self.products:
@@ -136,7 +140,7 @@ def shared(rounded: bool = False) -> MeaningEncoder:
 
 @cache
 def _kept(rounded: bool) -> MeaningEncoder:
-    return MeaningEncoder(rounded=rounded)
+    return _kept(False).rounded() if rounded else MeaningEncoder()
 
 
 _KNOWN: dict[str, Tensor] = {}

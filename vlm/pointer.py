@@ -118,13 +118,15 @@ class NanoPointer:
         int8 is for answering only: `model` can then neither be saved nor copied. Freed memory is kept in the whole process.
         """
         memory.kept()
+        self.dtype = precision.chosen(
+            dtype
+        )  # first: what else is done in torch would start with the threads of a timing
         path = weights or checkpoint.embedded()
         self.model: Nano = checkpoint.load(path)
         self.name = "deixis-nano" if weights is None else path.stem
         self.weights_sha256 = checkpoint.sha256(path)
         if threads:
             torch.set_num_threads(threads)
-        self.dtype = precision.chosen(dtype)
         if self.dtype == "int8":
             int8.rounded(self.model)
         self._kept: Kept | None = None
@@ -299,6 +301,8 @@ class NanoPointer:
 
     def _told_apart(self, kept: Kept, one: Answered, sought: Sought) -> Apart | None:
         """Which of several with one name is meant, when the question says beside what it stands, and that is written."""
+        if len(one.question) > LONGEST:  # readings grow with the square of the words
+            return None
         likeliest = one.places[0].mass if one.places else 0.0
         if (asked_for := beside.value(one.question)) and (place := self._value(kept, *asked_for)):
             return Apart(place._replace(mass=likeliest), one, None, False)

@@ -2,13 +2,14 @@
 
 Many processors only emulate bfloat16, hundreds of times slower, and say nothing about it, and some that lack instructions
 for whole numbers of 8 bits overflow in silence; so small pieces are timed, and their sums checked, when weights are
-loaded (a quarter of a second). Knows nothing of weights.
+loaded (a third of a second). Knows nothing of weights.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import RLock
 from time import perf_counter
 
 import torch
@@ -21,8 +22,9 @@ FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.f
 """What stays of numbers between the products; with int8 only the inputs of products are rounded, see `int8`."""
 GAIN = 0.8
 """Another format is taken when it needs less than this share of the time."""
-
 TURNS = 4
+"""Times that every format is timed in, one after the other."""
+_TIMING = RLock()
 
 
 def _best(piece: Callable[[], object], times: int = 3) -> float:
@@ -46,7 +48,7 @@ def seconds(dtype: torch.dtype, times: int = 3) -> float:
 @cache
 def fastest() -> torch.dtype:
     """Of those that can be learned in, by timing, once a process."""
-    with _alone():
+    with alone():
         plain = seconds(torch.float32)
         return torch.bfloat16 if seconds(torch.bfloat16) < GAIN * plain else torch.float32
 
@@ -57,7 +59,7 @@ def rounding() -> bool:
 
     Of two that are alike int8 is taken: it needs no kernels made anew for every shape.
     """
-    with _alone():
+    with alone():
         return int8.offered() and all(_pays(*piece) for piece in int8.pieces())
 
 
@@ -72,14 +74,18 @@ def _pays(plain: nn.Module, rounded: nn.Module, given: Tensor) -> bool:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """With one thread: two that the system has put on one core for a while say nothing of products."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+def alone() -> Iterator[None]:
+    """With one thread: two that the system has put on one core for a while say nothing of products.
+
+    The number of threads is the whole process's: another that times meanwhile waits, or it would take 1 for what was before.
+    """
+    with _TIMING:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def chosen(name: str | None) -> str:

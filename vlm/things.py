@@ -149,13 +149,16 @@ def meanings_of(texts: Sequence[str], rounded: bool = False) -> Tensor:
     keys = [text.lower().strip() if len(text) <= LABEL else "" for text in texts]
     if len(_MEANT) > REMEMBERED:
         _MEANT.clear()
-    new = sorted({key for key in keys if key and (rounded, key) not in _MEANT}, key=len)
-    meant = meaning.shared(rounded).encode(new).whole.half()
-    _MEANT.update(zip(((rounded, key) for key in new), meant, strict=True))
+    wanted = {key for key in keys if key}
+    kept = {key: _MEANT.get((rounded, key)) for key in wanted}  # another thread may clear them
+    known = {key: vector for key, vector in kept.items() if vector is not None}
+    new = sorted(wanted - known.keys(), key=len)
+    known |= zip(new, meaning.shared(rounded).encode(new).whole.half(), strict=True)
+    _MEANT.update(((rounded, key), known[key]) for key in new)
     out = torch.zeros(len(texts), meaning.WIDTH)
     for row, key in enumerate(keys):
         if key:
-            out[row] = _MEANT[rounded, key]
+            out[row] = known[key]
     return out
 
 
