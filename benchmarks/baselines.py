@@ -200,8 +200,11 @@ class RandomPointer:
         return Pointing(target=target, point=point, confidence=rng.random(), found=True, model=self.name)
 
 
-def load(model: str | None, threads: int | None = None) -> Pointer:
-    """A baseline by its name, else the embedded model or a weights file; threads bounds what one process takes."""
+def load(model: str | None, threads: int | None = None, dtype: str | None = None) -> Pointer:
+    """A baseline by its name, else the embedded model or a weights file; threads bounds what one process takes.
+
+    dtype: the embedded model's number format; models that have no choice are not asked.
+    """
     if model == "ocr":
         return OcrPointer(threads)
     if model in ("centre", "random"):
@@ -209,7 +212,11 @@ def load(model: str | None, threads: int | None = None) -> Pointer:
     if model not in (None, "nano", "deixis-nano") and Path(model).suffix != ".safetensors" and "@http" not in model:
         raise UsageError(f"--model {model!r} is none of nano, ocr, centre, random, a .safetensors file, MODEL@URL")
     from deixis.agent.api import load_pointer
+    from deixis.vlm.pointer import NanoPointer
 
+    named = model in (None, "nano", "deixis-nano")
+    if dtype and (named or Path(str(model)).suffix == ".safetensors"):
+        return NanoPointer(None if named else Path(str(model)), threads, dtype)
     pointer = load_pointer(model)
     if threads:
         import torch

@@ -90,18 +90,25 @@ def save(path: Path, data: Any) -> None:
     part.replace(path)
 
 
-def _same(folder: Path, run: Run) -> None:
+def begun(folder: Path) -> Run | None:
+    """Whose results a folder holds; None where there are none; UsageError when that cannot be read."""
     path = folder / "run.json"
     if not path.exists():
-        return
+        return None
     try:
-        before = Run.model_validate_json(path.read_text())
+        return Run.model_validate_json(path.read_text())
     except ValidationError as error:
         raise UsageError(f"{str(path)!r} does not say whose results these are: give another --out") from error
+
+
+def _same(folder: Path, run: Run) -> None:
+    before = begun(folder)
+    if before is None:
+        return
     if before.model_copy(update={"set": run.set}) != run:
-        whose = " ".join(filter(None, (before.model, before.weights_sha256[:8], before.dtype)))
+        whose, this = (" ".join(filter(None, (r.model, r.weights_sha256[:8], r.dtype))) for r in (before, run))
         raise UsageError(
-            f"{str(folder)!r} holds results of {whose} on {before.set!r}, not of this model on this set: give another --out"
+            f"{str(folder)!r} holds results of {whose} on {before.set!r}, not of {this} on this set: give another --out"
         )
 
 

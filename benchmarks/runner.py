@@ -21,7 +21,7 @@ from deixis.benchmarks.published import read_published
 from deixis.benchmarks.published_scores import figures, words_scored
 from deixis.benchmarks.published_scores import shown as lines_of
 from deixis.benchmarks.report import write_report
-from deixis.benchmarks.results import Notice, Results, Run, save
+from deixis.benchmarks.results import Notice, Results, Run, begun, save
 from deixis.benchmarks.sets import GroundingSet, Item, Job, jobs, read_set, screenshot
 from deixis.benchmarks.summary import Result, summarise, table
 from deixis.benchmarks.workers import here, share, spread
@@ -72,7 +72,10 @@ def bench(
     path: Path, model: str | None = None, workers: int = 1, out: Path | None = None, quiet: bool = False,
     form: str | None = None, cluster: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Runs a grounding set, writes results, summary and report into the folder, prints the table unless quiet; the summary."""
+    """Runs a grounding set, writes results, summary and report into the folder, prints the table unless quiet; the summary.
+
+    The embedded model runs in the number format of what is in the folder already, else in the one that is fast here.
+    """
     told = Told()
     notice = told.notice
     found = open_set(path, form, (out or Path("runs")) / "pictures")
@@ -80,20 +83,24 @@ def bench(
         notice(f"{path}: {broken.where} is left out: {broken.reason}")
     pointer = baselines.load(model)
     where = path.resolve()
-    dtype = getattr(pointer, "dtype", None)  # the embedded model's: what is fast differs from processor to processor
+    folder = out or Path("runs") / "-".join(
+        filter(None, ("grounding", where.stem, pointer.name, pointer.weights_sha256[:8]))
+    )
+    before = begun(folder)
+    if before and before.dtype and before.dtype != _format(pointer):
+        pointer = baselines.load(model, dtype=before.dtype)
     run = Run(
         set=where.name,
         set_sha256=found.sha256,
         model=pointer.name,
         weights_sha256=pointer.weights_sha256,
-        dtype=dtype if isinstance(dtype, str) else None,
+        dtype=_format(pointer),
     )
-    folder = out or Path("runs") / "-".join(filter(None, ("grounding", where.stem, run.model, run.weights_sha256[:8])))
     with Results.open(folder, run, Result, notice) as results:
         todo = asked(found.items, results.done, pointer, notice)
         work = jobs(found, todo)
         many = bool(cluster and work) or (workers > 1 and len(work) > 1)
-        there = partial(_answer_there, model=standing(model), threads=1 if cluster else share(workers))
+        there = partial(_answer_there, model=standing(model), threads=1 if cluster else share(workers), dtype=run.dtype)
         answers = spread(work, there, workers, cluster) if many else here(work, partial(tried, pointer=pointer))
         for some in shown(patient(answers, folder, todo), len(todo), told, lambda result: result.hit, "hit"):
             results.append([result for result in some if not result.failed])
@@ -104,6 +111,12 @@ def bench(
             print(f"as published: {line}")
     notice(f"results, summary and report: {folder}")
     return summary
+
+
+def _format(pointer: Pointer) -> str | None:
+    """The number format of a pointer that has a choice: the embedded model takes what is fast on a processor."""
+    dtype = getattr(pointer, "dtype", None)
+    return dtype if isinstance(dtype, str) else None
 
 
 def standing(model: str | None) -> str | None:
@@ -179,12 +192,12 @@ def conclude(found: GroundingSet, folder: Path, run: Run, pointer: Pointer | Non
 
 
 @lru_cache(maxsize=1)
-def _loaded(model: str | None, threads: int) -> Pointer:
-    return baselines.load(model, threads)
+def _loaded(model: str | None, threads: int, dtype: str | None) -> Pointer:
+    return baselines.load(model, threads, dtype)
 
 
-def _answer_there(job: Job, model: str | None, threads: int) -> list[Result]:
-    return tried(job, _loaded(model, threads))
+def _answer_there(job: Job, model: str | None, threads: int, dtype: str | None) -> list[Result]:
+    return tried(job, _loaded(model, threads, dtype))
 
 
 def tried(job: Job, pointer: Pointer) -> list[Result]:

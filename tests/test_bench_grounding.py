@@ -59,6 +59,7 @@ class SurePointer(FixedPointer):
     def __init__(self, answers: dict[str, Any], confidence: dict[str, float] | None = None) -> None:
         super().__init__(answers)
         self.confidence, self.calls = confidence or {}, 0
+        self.dtype: str | None = None
 
     def point_many(self, screenshot: Screenshot, targets: Sequence[str]) -> list[Pointing]:
         self.calls += 1
@@ -76,7 +77,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Runs a set with a pointer into tmp_path/out; the summary."""
 
     def run(path: Path, pointer: Any) -> dict[str, Any]:
-        monkeypatch.setattr(baselines, "load", lambda model, threads=None: pointer)
+        monkeypatch.setattr(baselines, "load", lambda model, threads=None, dtype=None: pointer)
         return runner.bench(path, out=tmp_path / "out")
 
     return run
@@ -190,6 +191,25 @@ def test_results_of_another_model_or_set_are_not_mixed(tmp_path: Path, bench: An
         bench(path, other)
     with pytest.raises(UsageError, match="another --out"):
         bench(written(tmp_path, line("a", instruction="b")), SurePointer({}))
+
+
+def test_a_second_start_runs_in_the_number_format_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bench: Any
+) -> None:
+    """What is fast may be timed otherwise the next time."""
+
+    def load(model: str | None, threads: int | None = None, dtype: str | None = None) -> SurePointer:
+        pointer = SurePointer({})
+        pointer.dtype = dtype or fast
+        return pointer
+
+    path, fast = written(tmp_path, line("a")), "int8"
+    monkeypatch.setattr(baselines, "load", load)
+    first = runner.bench(path, out=tmp_path / "out")
+    fast = "float32"
+    assert runner.bench(path, out=tmp_path / "out")["dtype"] == first["dtype"] == "int8"
+    with pytest.raises(UsageError, match="fixed 00000000 int8 on .*, not of fixed 00000000 on"):
+        bench(path, SurePointer({}))
 
 
 def test_what_is_done_survives_an_interrupt(tmp_path: Path, bench: Any) -> None:
