@@ -10,6 +10,7 @@ error by bootstrap over pages. Knows the rows and their bars, no model.
 import argparse
 import json
 import multiprocessing
+import re
 import resource
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -164,7 +165,7 @@ def _named(sets: Path) -> tuple[GroundingSet | None, list[Item]]:
 def side_by_side(sets: Path, model: str | None) -> list[str]:
     """Seconds of the embedded model and of OCR, picture after picture in one process: other work slows both alike."""
     found, present = _named(sets)
-    if found is None:
+    if found is None or not present:
         return []
     words, every = [item.instruction for item in present], list(jobs(found, present))
     both: dict[str, Pointer] = {"nano": baselines.load(model), "ocr": baselines.load("ocr")}
@@ -187,11 +188,13 @@ def side_by_side(sets: Path, model: str | None) -> list[str]:
 def formats(sets: Path, model: str | None) -> list[str]:
     """Named elements and seconds in each number format that this processor does not merely emulate; the one it takes of itself is marked."""
     found, present = _named(sets)
-    if found is None:
+    if found is None or not present:
         return []
-    lines, plain, taken = [], precision.seconds(torch.float32), precision.chosen(None)
+    lines, taken = [], precision.chosen(None)
+    with precision.alone():
+        needed = {dtype: precision.seconds(dtype) for dtype in set(precision.FORMATS.values())}
     for name, dtype in precision.FORMATS.items():
-        if dtype != torch.float32 and precision.seconds(dtype) > EMULATED * plain:
+        if needed[dtype] > EMULATED * needed[torch.float32]:
             lines.append(f"{name}: only emulated by this processor")
             continue
         if name == "int8" and not int8.offered():
@@ -216,7 +219,14 @@ def _pointing(path: Path, model: str | None) -> float:
     found, pointer = read_set(path), NanoPointer(Path(model) if model else None)
     for job in list(jobs(found, found.items))[:PICTURES]:
         runner.answer(job, pointer)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return _most_memory()
+
+
+def _most_memory() -> float:
+    """GB that this process took at most; of itself only, where the system says so: Linux hands a parent's peak down in `ru_maxrss`."""
+    status = Path("/proc/self/status")
+    said = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.exists() else None
+    return (int(said[1]) if said else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024 / 1e9
 
 
 def main() -> None:

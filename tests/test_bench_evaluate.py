@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -53,6 +54,17 @@ def test_every_row_beside_the_baseline(sets: Path, tmp_path: Path, monkeypatch: 
     text = evaluate.table(ours, theirs, 0.5)
     assert "pooled, equal weight a row (2): 75.0%, ocr 50.0%, +25.0%" in text
     assert (tmp_path / "out" / "nano" / "people" / "results.jsonl").exists()
+
+
+def test_memory_is_that_of_a_process_of_its_own(sets: Path) -> None:
+    filled = np.ones(1_500_000_000 // 8)
+    assert float(filled[-1]) == 1
+    assert evaluate.peak_memory(sets, None) < 1.4
+
+
+def test_nothing_is_timed_where_nothing_is_to_be_pointed_at(sets: Path) -> None:
+    (sets / "named 1280x720.jsonl").write_text(json.dumps(item("gone 3", "n", box=None)) + "\n")
+    assert evaluate.side_by_side(sets, None) == [] and evaluate.formats(sets, None) == []
 
 
 def test_no_sets_are_named(tmp_path: Path) -> None:
