@@ -19,6 +19,7 @@ from deixis.browser.actions import (
 LOOKS = Shapes()
 PAGE, FAR = 600.0, 100_000.0
 """CSS pixels of "scroll down", and of "scroll to the bottom"."""
+BEING = {"is", "be", "are", "is not", "are not", "is no longer", "are no longer", "isn't", "aren't"}
 WHOLE = {"the page", "this page", "the screen", "this screen"}
 COUNTS = {"once": 1, "twice": 2, "three times": 3, "thrice": 3, "a page": 1, "one page": 1, "half a page": 0.5}
 COUNTS |= {"two pages": 2, "three pages": 3, "a bit": 0.5, "a little": 0.5}
@@ -36,10 +37,14 @@ def _looked_for(what: str, held: Held, absent: bool) -> list[Action]:
     return [Expect(what=found, text=held.back(alone[1]) if alone else None, absent=absent)]
 
 
-def _said(what: str, text: str, held: Held, absent: bool) -> list[Action]:
-    """Words somewhere: where no place is named but the page, the words themselves are looked for."""
-    words, place = held.back(text), needed(what, held, "what to expect")
-    return [Expect(what=words if place.lower() in WHOLE else place, text=words, absent=absent)]
+def _said(m: re.Match[str], held: Held, absent: bool) -> list[Action]:
+    """Words somewhere: where a page is to say them, the words themselves are looked for.
+
+    What a page is ("loaded", "in English") is written nowhere.
+    """
+    words, place = held.back(m["text"]), needed(m["what"], held, "what to expect")
+    written = m["verb"].lower() not in BEING and place.lower() in WHOLE
+    return [Expect(what=words if written else place, text=words, absent=absent)]
 
 
 @LOOKS.add(
@@ -50,10 +55,10 @@ def _expect_gone(m: re.Match[str], held: Held) -> list[Action]:
 
 
 @LOOKS.add(
-    rf"{LOOK} (?P<what>(?!no |not ).+?) (?:(?:(?:does|do) not|doesn't|don't|not to) (?:say|show|read|contain|equal)|(?:is|are) (?:not|no longer)|isn't|aren't) (?P<text>.+)"
+    rf"{LOOK} (?P<what>(?!no |not ).+?) (?P<verb>(?:(?:does|do) not|doesn't|don't|not to) (?:say|show|read|contain|equal)|(?:is|are) (?:not|no longer)|isn't|aren't) (?P<text>.+)"
 )
 def _expect_other(m: re.Match[str], held: Held) -> list[Action]:
-    return _said(m["what"], m["text"], held, absent=True)
+    return _said(m, held, absent=True)
 
 
 @LOOKS.add(rf"{LOOK} (?P<text>{HOLE}\d+{END}) (?:in|inside|at|on) (?!the (?:page|screen)$)(?P<what>.+)")
@@ -62,11 +67,11 @@ def _expect_in(m: re.Match[str], held: Held) -> list[Action]:
 
 
 @LOOKS.add(
-    rf"{LOOK}\s*(?P<no>no |not )?(?P<what>.*?)(?: (?:to )?(?:says?|shows?|reads?|contains?|equals?|be|is) (?P<text>(?!{SEEN}$).+)| (?:(?:is|are|to be|be) )?{SEEN})?"
+    rf"{LOOK}\s*(?P<no>no |not )?(?P<what>.*?)(?: (?:to )?(?P<verb>says?|shows?|reads?|contains?|equals?|be|is) (?P<text>(?!{SEEN}$).+)| (?:(?:is|are|to be|be) )?{SEEN})?"
 )
 def _expect(m: re.Match[str], held: Held) -> list[Action]:
     if m["text"]:
-        return _said(m["what"], m["text"], held, absent=bool(m["no"]))
+        return _said(m, held, absent=bool(m["no"]))
     return _looked_for(m["what"], held, absent=bool(m["no"]))
 
 

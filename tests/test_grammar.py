@@ -87,6 +87,8 @@ CASES: list[tuple[str, list[Action]]] = [
     ("expect 'Saved' in the message", [Expect(what="the message", text="Saved")]),
     ("check that the page says 'Booked for Ada, thanks'", [Expect(what="Booked for Ada, thanks", text="Booked for Ada, thanks")]),
     ("make sure this page does not contain 'Error'", [Expect(what="Error", text="Error", absent=True)]),
+    ("make sure the page is loaded", [Expect(what="the page", text="loaded")]),
+    ("check that the page is not in English", [Expect(what="the page", text="in English", absent=True)]),
     ("make sure the Save button is visible", [Expect(what="the Save button")]),
     ("what is the total?", [Read(question="the total")]),
     ("tell me what the price of the second item is", [Read(question="the price of the second item")]),
