@@ -130,7 +130,7 @@ def stepped(chat: TextChat, bridge: Bridge, rows: Sequence[Sequence[Asked]]) -> 
 
 
 def made(way: str, out: Path, train: Sequence[Page], seconds: float, told: Told) -> SeeingChat:
-    """The model of a way, trained now or before; it answers in the number format that is fastest here."""
+    """The model of a way, trained now or before; its language model answers in the number format that is fastest here."""
     eyes, held = NanoPointer(dtype="float32"), gguf_files.read(gguf_files.packaged())
     torch.manual_seed(0)
     bridge, file = bridge_for(eyes, held), out / way / WEIGHTS
