@@ -146,6 +146,8 @@ def _fill(m: re.Match[str], held: Held) -> list[Action]:
     )
     if form and (values := _form_values(form["pairs"], held)):
         return values
+    if m[0].lower().startswith("fill") and (values := _values_first(rest, held)):
+        return values
     rest = re.sub(r"^(.+?) from [^,]+? (?=to )", r"\1 ", rest)
     pairs = re.split(r"\s*(?:,(?: and)?|\band\b)\s+(?=[^,]*?(?: (?:with|to|as) |: ?))", rest)
     actions: list[Action] = []
@@ -162,6 +164,22 @@ def _fill(m: re.Match[str], held: Held) -> list[Action]:
     return actions
 
 
+_VALUE_FIRST = re.compile(
+    rf"(?:(?:in|out) )?(?P<value>{VALUE}|(?!(?:the|my|your|his|her|their|its|an?|this|all)\b)[^:=]+?) (?:for|as) (?P<field>(?P<the>the|my|your)? ?.+)",
+    re.I | re.S,
+)
+
+
+def _values_first(rest: str, held: Held) -> list[Action]:
+    """`Ada for the first name and 3 for quantity`; empty for what is said otherwise: the field comes first as a rule."""
+    if re.search(r" (?:with|to) ", rest):
+        return []
+    pairs = [_VALUE_FIRST.fullmatch(part) for part in _several(rest, "(?:for|as)")]
+    if not pairs[0] or not pairs[0]["the"]:
+        return []
+    return [Type(text=held.back(one["value"]), target=held.back(one["field"].strip())) for one in pairs if one]
+
+
 def _form_values(pairs: str, held: Held) -> list[Action]:
     """`name Ada, email a@b.c and message 'Hi'`; empty when a piece is no name with a value."""
     found: list[Action] = []
@@ -172,7 +190,7 @@ def _form_values(pairs: str, held: Held) -> list[Action]:
             piece,
             re.I | re.S,
         )
-        if one is None:
+        if one is None or re.match(r"(?:for|of|by|on|in|about)\b", one["name"], re.I):
             return []
         found.append(Type(text=held.back(one["value"]), target=held.back(one["name"])))
     return found

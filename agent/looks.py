@@ -21,6 +21,8 @@ PAGE, FAR = 600.0, 100_000.0
 """CSS pixels of "scroll down", and of "scroll to the bottom"."""
 BEING = {"is", "be", "are", "is not", "are not", "is no longer", "are no longer", "isn't", "aren't"}
 WHOLE = {"the page", "this page", "the screen", "this screen"}
+LARGE = WHOLE | {f"the {name}" for name in ("table", "list", "grid", "results", "result list", "search results")}
+"""What is too large to read at one point."""
 COUNTS = {"once": 1, "twice": 2, "three times": 3, "thrice": 3, "a page": 1, "one page": 1, "half a page": 0.5}
 COUNTS |= {"two pages": 2, "three pages": 3, "a bit": 0.5, "a little": 0.5}
 
@@ -38,12 +40,12 @@ def _looked_for(what: str, held: Held, absent: bool) -> list[Action]:
 
 
 def _said(m: re.Match[str], held: Held, absent: bool) -> list[Action]:
-    """Words somewhere: where a page is to say them, the words themselves are looked for.
+    """Words somewhere: where a page or a table is to say them, the words themselves are looked for.
 
     What a page is ("loaded", "in English") is written nowhere.
     """
     words, place = held.back(m["text"]), needed(m["what"], held, "what to expect")
-    written = m["verb"].lower() not in BEING and place.lower() in WHOLE
+    written = m["verb"].lower() not in BEING and place.lower() in LARGE
     return [Expect(what=words if written else place, text=words, absent=absent)]
 
 

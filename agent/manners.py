@@ -61,9 +61,19 @@ _IT = re.compile(r"(?P<act>\w+(?: on)?) (?:it|them|that|this(?: one)?|that one)$
 _THEIR = re.compile(r"(?P<act>\w+(?: on)?) (?:their|its|his|her) (?P<part>.+)$", re.I)
 
 
+_STAYS = re.compile(
+    r"(?:(?<![^,;.\n])|\b(?:and|but|then))\s*(?:please |just )?(?:(?:leave|keep) [^,;.\n]+? (?:as (?:it|they)(?: already)? (?:is|are|was|were)|as is|unchanged|untouched|alone)|(?:don't|do not) (?:change|touch) (?:the|my|your|any) [^,;.\n]+?)\s*(?:$|(?=[,;.\n])|\b(?:and|then)\b)",
+    re.I,
+)
+"""What is not to be done: `leave the supplier as it is`."""
+
+
 def together(text: str) -> str:
-    """A task without what only leads to the next verb: `scroll down to find and click X`; what is out of sight is looked for anyway."""
-    return _FIND_AND.sub("", text)
+    """A task without what only leads to the next verb, and without what is to be left as it is.
+
+    `scroll down to find and click X`: what is out of sight is looked for anyway.
+    """
+    return _STAYS.sub(", ", _FIND_AND.sub("", text)).strip(" ,")
 
 
 def plainly(piece: str) -> str:
