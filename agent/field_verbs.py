@@ -174,10 +174,11 @@ def _values_first(rest: str, held: Held) -> list[Action]:
     """`Ada for the first name and 3 for quantity`; empty for what is said otherwise: the field comes first as a rule."""
     if re.search(r" (?:with|to) ", rest):
         return []
-    pairs = [_VALUE_FIRST.fullmatch(part) for part in _several(rest, "(?:for|as)")]
-    if not pairs[0] or not pairs[0]["the"]:
+    parts = _several(rest, "(?:for|as)")
+    pairs = [one for part in parts if (one := _VALUE_FIRST.fullmatch(part))]
+    if len(pairs) < len(parts) or not pairs[0]["the"]:
         return []
-    return [Type(text=held.back(one["value"]), target=held.back(one["field"].strip())) for one in pairs if one]
+    return [Type(text=held.back(one["value"]), target=held.back(one["field"].strip())) for one in pairs]
 
 
 def _form_values(pairs: str, held: Held) -> list[Action]:

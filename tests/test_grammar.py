@@ -221,6 +221,8 @@ def test_english(text: str, actions: list[Action]) -> None:
         ("drag A", ["where to drag it is missing"]),
         ("open {page}", ["{page}", "--var page=VALUE"]),
         ("  ", ["empty"]),
+        ("fill in Thyme for the name and the number 3 for quantity", ["the value", "is missing"]),
+        ("fill in the form for Bob", ["the value for 'the form for Bob' is missing"]),
         ("switch to the last tab", ["number of the tab is missing"]),
         ("click Save and close", ["close"]),
         ("find the mail by Bob and reply to them with 'x'", ["what is to be done with it is not understood"]),
