@@ -118,9 +118,8 @@ class NanoPointer:
         int8 is for answering only: `model` can then neither be saved nor copied. Freed memory is kept in the whole process.
         """
         memory.kept()
-        self.dtype = precision.chosen(
-            dtype
-        )  # first: what else is done in torch would start with the threads of a timing
+        # First: what else this thread does in torch would begin with the one thread of a timing elsewhere.
+        self.dtype = precision.chosen(dtype)
         path = weights or checkpoint.embedded()
         self.model: Nano = checkpoint.load(path)
         self.name = "deixis-nano" if weights is None else path.stem
